@@ -1,0 +1,142 @@
+/* Files and folders (see fs.h). */
+#include "base/fs.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/xalloc.h"
+
+bool fs_read(const char *path, struct buf *out, struct err *e)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        if (errno == ENOENT)
+            return err_set(e, ERR_NOT_FOUND, "no file '%s'", path);
+        return err_errno(e, errno, "cannot open '%s'", path);
+    }
+    char chunk[16384];
+    ssize_t n;
+    bool ok = true;
+    while (ok && (n = read(fd, chunk, sizeof chunk)) != 0) {
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0) {
+            ok = err_errno(e, errno, "cannot read '%s'", path);
+        } else {
+            buf_add(out, chunk, (size_t)n);
+            ok = buf_ok(out, path, e);
+        }
+    }
+    close(fd);
+    return ok;
+}
+
+static bool write_all(int fd, const char *data, size_t len)
+{
+    while (len > 0) {
+        ssize_t n = write(fd, data, len);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return false;
+        data += n;
+        len -= (size_t)n;
+    }
+    return true;
+}
+
+bool fs_write_atomic(const char *path, const void *data, size_t len, mode_t mode, struct err *e)
+{
+    char *temp = xasprintf("%s.new-XXXXXX", path);
+    int fd = mkostemp(temp, O_CLOEXEC);
+    bool ok = fd >= 0 && write_all(fd, data, len) && fchmod(fd, mode) == 0 && fsync(fd) == 0;
+    int saved = errno;
+    if (fd >= 0)
+        close(fd);
+    if (ok && rename(temp, path) != 0) {
+        ok = false;
+        saved = errno;
+    }
+    if (!ok) {
+        if (fd >= 0)
+            unlink(temp);
+        err_errno(e, saved, "cannot write '%s'", path);
+    }
+    free(temp);
+    return ok;
+}
+
+bool fs_mkdirs(const char *path, mode_t mode, struct err *e)
+{
+    char *copy = xstrdup(path);
+    bool ok = true;
+    for (char *p = copy + 1; ok; p++) {
+        if (*p != '/' && *p != '\0')
+            continue;
+        char was = *p;
+        *p = '\0';
+        if (mkdir(copy, 0755) == 0)
+            ok = was != '\0' || chmod(copy, mode) == 0;
+        else
+            ok = errno == EEXIST;
+        if (!ok)
+            err_errno(e, errno, "cannot make the folder '%s'", copy);
+        *p = was;
+        if (was == '\0')
+            break;
+    }
+    free(copy);
+    return ok;
+}
+
+bool fs_exists(const char *path) { return access(path, F_OK) == 0; }
+
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+    (void)st;
+    (void)type;
+    (void)ftw;
+    return remove(path) == 0 || errno == ENOENT ? 0 : -1;
+}
+
+bool fs_remove_tree(const char *path, struct err *e)
+{
+    if (nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS) == 0 || errno == ENOENT)
+        return true;
+    return err_errno(e, errno, "cannot remove '%s'", path);
+}
+
+char *fs_state_dir(struct err *e)
+{
+    const char *own = getenv("LAKEBASE_STATE_DIR");
+    if (own && *own)
+        return xstrdup(own);
+    if (geteuid() == 0)
+        return xstrdup("/var/lib/lakebase");
+    const char *xdg = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
+    if (xdg && *xdg == '/')
+        return xasprintf("%s/lakebase", xdg);
+    if (home && *home == '/')
+        return xasprintf("%s/.local/state/lakebase", home);
+    err_set(e, ERR_CONFIG, "no folder for the state: none of LAKEBASE_STATE_DIR, XDG_STATE_HOME and HOME is set");
+    return NULL;
+}
+
+char *fs_program_dir(struct err *e)
+{
+    char path[4096];
+    ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1);
+    if (n < 0) {
+        err_errno(e, errno, "cannot read /proc/self/exe");
+        return NULL;
+    }
+    path[n] = '\0';
+    char *slash = strrchr(path, '/');
+    return xstrndup(path, slash ? (size_t)(slash - path) : 0);
+}

@@ -1,0 +1,53 @@
+/* The log (see log.h). */
+#include "base/log.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+
+static const char *const names[] = {"", "error", "warn", "info", "debug"};
+static enum log_level level_now = LOG_WARN;
+
+void log_setup(void)
+{
+    const char *want = getenv("LAKEBASE_LOG");
+    for (int i = LOG_ERROR; want && i <= LOG_DEBUG; i++) {
+        if (strcmp(want, names[i]) == 0)
+            level_now = (enum log_level)i;
+    }
+}
+
+bool log_wants(enum log_level level) { return level <= level_now; }
+
+void log_line(enum log_level level, const char *area, const char *fmt, ...)
+{
+    if (!log_wants(level))
+        return;
+    char stamp[40], line[2048];
+    clock_rfc3339_micros(stamp);
+    int n = snprintf(line, sizeof line, "%s %-5s %s ", stamp, names[level], area);
+    va_list ap;
+    va_start(ap, fmt);
+    int m = vsnprintf(line + n, sizeof line - (size_t)n - 1, fmt, ap);
+    va_end(ap);
+    size_t len = strlen(line);
+    (void)m;
+    for (size_t i = (size_t)n; i < len; i++) {
+        if (line[i] == '\n' || line[i] == '\r')
+            line[i] = ' ';
+    }
+    line[len++] = '\n';
+    /* One write keeps lines of several threads and processes whole. */
+    ssize_t w = write(STDERR_FILENO, line, len);
+    (void)w;
+}
+
+void log_err(const char *area, const char *what, const struct err *e)
+{
+    log_line(e->code == ERR_CANCELLED ? LOG_INFO : LOG_ERROR, area, "%s: %s%s%s%s", what, e->text,
+             e->detail[0] ? " (" : "", e->detail, e->detail[0] ? ")" : "");
+}

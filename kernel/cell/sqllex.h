@@ -1,0 +1,26 @@
+/*
+ * The SQL lexer that split, is_complete and completion share: quotes ('', E'', U&'', ""), dollar quotes, nested
+ * comments, parentheses, BEGIN ATOMIC bodies, as psql's scanner (psqlscan.l) sees them. It never fails; at the end of
+ * the text it knows what is still open.
+ */
+#ifndef CELL_SQLLEX_H
+#define CELL_SQLLEX_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum sql_open { SQL_CLOSED = 0, SQL_IN_STRING, SQL_IN_IDENT, SQL_IN_DOLLAR, SQL_IN_COMMENT, SQL_IN_PAREN, SQL_IN_ATOMIC };
+
+struct sql_span {
+    size_t start, len; /* bytes in the text; leading blanks and comments and the final semicolon are not in it */
+    int line;          /* 1-based line of `start` */
+    bool terminated;   /* a semicolon ended it */
+};
+
+/* The next statement at or after *pos; false: only blanks and comments are left. Moves *pos behind its semicolon.
+ * stop_at_magic: a line that starts with '%' or '\\' at a statement boundary ends the search (returns false with *pos at
+ * the line's start). *open tells what was unfinished when the text ended. Backslash escapes in plain '…' strings are
+ * not known (standard_conforming_strings is on). */
+bool sql_next(const char *text, size_t len, size_t *pos, bool stop_at_magic, struct sql_span *out, enum sql_open *open);
+
+#endif

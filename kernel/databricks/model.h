@@ -1,0 +1,181 @@
+/*
+ * The objects of the Databricks REST API as C structs, and one codec for all of them, driven by field tables. Client and
+ * server compile this same file, so what one writes the other reads.
+ *
+ * Rules: absent and null are the same; unknown fields are ignored; strings are owned by the struct (malloc); numbers may
+ * arrive as numbers or numeric strings. Sources: Databricks SDKs (Python 0.133-0.156, Go 0.175), by field name.
+ */
+#ifndef DATABRICKS_MODEL_H
+#define DATABRICKS_MODEL_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+/* A boolean that may be absent. Zero is absent, so a zeroed struct is an empty one. */
+enum tri { TRI_ABSENT = 0, TRI_FALSE, TRI_TRUE };
+static inline enum tri tri_of(bool b) { return b ? TRI_TRUE : TRI_FALSE; }
+
+/* An integer that may be absent: has is false then. */
+struct opt_int {
+    bool has;
+    int64_t value;
+};
+
+/* A list of models of one kind, or of strings. */
+struct model_list {
+    void *items; /* array of structs, or of char* */
+    size_t count;
+};
+
+enum field_type { FIELD_STR = 1, FIELD_INT, FIELD_BOOL, FIELD_OBJECT, FIELD_LIST, FIELD_STRS, FIELD_JSON };
+
+/* input: only a client sends it; output: only a server sends it (a server drops what a client sends). */
+enum { FIELD_INPUT = 1, FIELD_OUTPUT = 2, FIELD_REQUIRED = 4 };
+
+struct model;
+struct field {
+    const char *name;
+    enum field_type type;
+    unsigned flags;
+    size_t offset;
+    const struct model *of; /* FIELD_OBJECT (a pointer to the struct, NULL: absent) and FIELD_LIST */
+};
+
+struct model {
+    const char *name; /* "DatabaseInstance" */
+    size_t size;
+    const struct field *fields; /* ended by a NULL name */
+};
+
+/* Which side writes or reads: decides about input and output fields. */
+enum model_side { MODEL_CLIENT = 1, MODEL_SERVER };
+
+/* Fill *out (size m->size, zeroed first) from a JSON object. On failure ERR_INVALID_PARAMETER names the field, its type and what
+ * came; *out is released. The reading server ignores FIELD_OUTPUT fields and wants FIELD_REQUIRED ones. */
+bool model_decode(const struct model *m, enum model_side reader, const json_t *object, void *out, struct err *e);
+/* New JSON object; the writing server leaves FIELD_INPUT fields out, the writing client FIELD_OUTPUT ones. */
+json_t *model_encode(const struct model *m, enum model_side writer, const void *in);
+void model_release(const struct model *m, void *in);
+void model_copy(const struct model *m, void *to, const void *from);
+/* Append a zeroed item to a list of model `of`, return it. */
+void *model_list_add(const struct model *of, struct model_list *list);
+
+/* The models themselves. */
+struct instance_ref {
+    char *name, *uid, *branch_time, *lsn, *effective_lsn;
+};
+struct custom_tag {
+    char *key, *value;
+};
+struct database_instance {
+    char *name, *capacity;
+    struct opt_int node_count, retention_window_in_days;
+    enum tri enable_readable_secondaries, enable_pg_native_login, stopped;
+    char *usage_policy_id;
+    struct model_list custom_tags; /* struct custom_tag */
+    struct instance_ref *parent_instance_ref;
+    struct model_list child_instance_refs; /* struct instance_ref */
+    char *effective_capacity;
+    struct opt_int effective_node_count, effective_retention_window_in_days;
+    enum tri effective_enable_readable_secondaries, effective_enable_pg_native_login, effective_stopped;
+    char *effective_usage_policy_id;
+    struct model_list effective_custom_tags;
+    char *creation_time, *creator, *pg_version, *read_write_dns, *read_only_dns, *state, *uid;
+};
+struct database_instance_list {
+    struct model_list database_instances; /* struct database_instance */
+    char *next_page_token;
+};
+struct credential_claim_resource {
+    char *table_name, *unspecified_resource_name;
+};
+struct credential_claim {
+    char *permission_set;
+    struct model_list resources; /* struct credential_claim_resource */
+};
+struct credential_request {
+    struct model_list instance_names; /* char* */
+    struct model_list claims;         /* struct credential_claim */
+    char *request_id;
+};
+struct database_credential {
+    char *token, *expiration_time;
+};
+struct database_catalog {
+    char *name, *database_instance_name, *database_name, *uid;
+    enum tri create_database_if_not_exists;
+};
+struct database_catalog_list {
+    struct model_list database_catalogs; /* struct database_catalog */
+    char *next_page_token;
+};
+/* Unity Catalog: created_at and updated_at are milliseconds since 1970. */
+struct catalog_info {
+    char *name, *full_name, *catalog_type, *comment, *owner, *metastore_id, *isolation_mode, *securable_type;
+    json_t *options, *properties;
+    struct opt_int created_at, updated_at;
+    char *created_by, *updated_by;
+};
+struct catalog_info_list {
+    struct model_list catalogs; /* struct catalog_info */
+    char *next_page_token;
+};
+struct schema_info {
+    char *name, *catalog_name, *full_name, *schema_id, *comment, *owner, *catalog_type;
+    struct opt_int created_at, updated_at;
+};
+struct schema_info_list {
+    struct model_list schemas; /* struct schema_info */
+    char *next_page_token;
+};
+struct column_info {
+    char *name, *type_name, *type_text, *type_json, *comment;
+    struct opt_int type_precision, type_scale, position;
+    enum tri nullable;
+};
+struct table_info {
+    char *name, *catalog_name, *schema_name, *full_name, *table_id, *table_type, *data_source_format, *comment, *owner;
+    struct model_list columns; /* struct column_info */
+    json_t *table_constraints;
+    struct opt_int created_at, updated_at;
+};
+struct table_info_list {
+    struct model_list tables; /* struct table_info */
+    char *next_page_token;
+};
+struct table_exists {
+    enum tri table_exists;
+};
+struct scim_email {
+    char *value, *type;
+    enum tri primary;
+};
+struct scim_name {
+    char *given_name, *family_name; /* givenName, familyName */
+};
+struct scim_me {
+    char *id, *user_name, *display_name; /* userName, displayName */
+    enum tri active;
+    struct scim_name *name;
+    struct model_list emails; /* struct scim_email */
+    struct model_list schemas; /* char* */
+};
+struct metastore_assignment {
+    char *metastore_id, *default_catalog_name;
+    struct opt_int workspace_id;
+};
+struct empty {
+    char unused;
+};
+
+extern const struct model model_instance_ref, model_custom_tag, model_database_instance, model_database_instance_list,
+    model_credential_claim, model_credential_request, model_database_credential, model_database_catalog,
+    model_database_catalog_list, model_catalog_info, model_catalog_info_list, model_schema_info, model_schema_info_list,
+    model_column_info, model_table_info, model_table_info_list, model_table_exists, model_scim_me,
+    model_metastore_assignment, model_empty;
+
+#endif

@@ -1,0 +1,48 @@
+/*
+ * The interpreter: what the kernel calls with a cell. Knows no sockets; it shows through a sink and asks through a host,
+ * so tests run it in memory.
+ */
+#ifndef MAGICS_INTERP_H
+#define MAGICS_INTERP_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/cancel.h"
+#include "base/err.h"
+#include "cell/split.h"
+#include "magics/magic.h"
+
+/* Everything that outlives a cell: connections, client of the workspace, settings. Owned by the cell thread. */
+struct session *session_new(void);
+void session_free(struct session *s); /* closes connections; quick */
+
+struct cell_run {
+    const char *code;
+    size_t len;
+    struct sink *out;
+    struct cancel *cancel;
+    const struct host *host;
+};
+
+/* Run a cell. On failure *error is the bundle of render/error.h ({"ename","evalue","traceback"}; caller owns) and the
+ * result is false; everything shown before stays shown. Cell thread. */
+bool interp_run(struct session *s, const struct cell_run *run, json_t **error);
+
+/* For completion and inspection: from the descriptors and the lexer only, any thread, no session. Offsets are bytes. */
+struct completion {
+    const char *text, *type, *help; /* type: JupyterLab's icon name: "magic", "property", "keyword", "text" */
+};
+struct completions {
+    struct arena arena;
+    struct completion *items;
+    size_t count;
+    size_t start, end; /* bytes of the code that a match replaces */
+};
+void interp_complete(const char *code, size_t len, size_t cursor, struct completions *out);
+void completions_release(struct completions *c);
+/* {"text/plain": …, "text/markdown": …} for the word at the cursor, or NULL. Caller owns. */
+json_t *interp_inspect(const char *code, size_t len, size_t cursor, int detail);
+
+#endif

@@ -1,0 +1,75 @@
+/*
+ * What a magic is: one file m_<name>.c that exports one const descriptor, and one line in list.def. Help, usage,
+ * completion, inspection, argument errors and the reference in README.md are derived from the descriptor.
+ *
+ * A handler turns arguments into a call of pg/ or databricks/ and the answer into a table; it does not print, log,
+ * build HTML or read the environment.
+ */
+#ifndef MAGICS_MAGIC_H
+#define MAGICS_MAGIC_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/cancel.h"
+#include "base/err.h"
+#include "cell/args.h"
+#include "render/sink.h"
+
+struct session;
+
+/* What only the kernel can do; a callback that is NULL is not offered (ERR_NOT_IMPLEMENTED). */
+struct host {
+    void *self;
+    /* Ask the user for a line; secret: not echoed. Appends to out. ERR_INVALID_STATE when the front end cannot be
+     * asked (allow_stdin false), ERR_CANCELLED on interrupt or closed dialog. */
+    bool (*input)(void *self, const char *prompt, bool secret, struct buf *out, struct err *e);
+};
+
+/* What a handler gets; lives for one cell. */
+struct magic_ctx {
+    struct session *session;
+    struct sink *out;
+    struct cancel *cancel;
+    const struct host *host;
+    struct arena *arena;       /* gone after the cell */
+    const char *cell;          /* the whole cell */
+    size_t cell_len;
+    const char *body;          /* text under a cell magic; NULL for a line magic */
+    size_t body_len;
+    int body_line;             /* line of the cell where body starts */
+    int line, column;          /* place of the magic's arguments, for errors */
+};
+
+typedef bool magic_run_fn(struct magic_ctx *ctx, const struct args *args, struct err *e);
+
+enum magic_kind { MAGIC_LINE = 1, MAGIC_CELL = 2, MAGIC_BACKSLASH = 4 };
+
+struct magic_sub {
+    const char *name;            /* "create" */
+    const struct arg_row *args;
+    const char *summary;         /* one line, lower-case start, no full stop */
+    magic_run_fn *run;
+};
+
+struct magic {
+    const char *name;            /* without % or backslash */
+    const char *const *aliases;  /* NULL-terminated or NULL */
+    unsigned kinds;              /* bits of magic_kind */
+    const char *group;           /* heading in help: "SQL", "connections", "instances", "catalog", "workshop" … */
+    const char *summary;
+    const char *help;            /* more, or NULL */
+    const char *examples;        /* lines, each one parses (tested) */
+    const struct arg_row *args;  /* either rows and run … */
+    magic_run_fn *run;
+    const struct magic_sub *subs; /* … or sub-commands, ended by a NULL name; the first may have the name "" as default */
+};
+
+/* The registry (list.def), sorted by name. */
+const struct magic *const *magic_all(size_t *count);
+/* By name or alias and kind; NULL: none. */
+const struct magic *magic_find(const char *name, size_t len, unsigned kind);
+
+#endif

@@ -1,0 +1,64 @@
+/*
+ * Run statements and stream their rows: single-row mode, so memory stays flat however large the result is. Knows
+ * nothing of tables or JSON: rows go to callbacks.
+ */
+#ifndef PG_EXEC_H
+#define PG_EXEC_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/cancel.h"
+#include "base/err.h"
+#include "pg/conn.h"
+
+struct pg_column {
+    const char *name;
+    unsigned oid;   /* type */
+    int mod;        /* type modifier */
+    bool numeric;   /* right-aligned in psql: numbers, oid, money */
+};
+
+struct pg_value {
+    const char *text; /* NULL: SQL NULL */
+    size_t len;
+};
+
+/* Callbacks of one statement; any may be NULL. Values are valid during the call only. */
+struct pg_rows {
+    void *self;
+    void (*columns)(void *self, const struct pg_column *columns, size_t n);
+    /* Return false to stop reading: the rest is cancelled on the server and pg_exec succeeds with *stopped. */
+    bool (*row)(void *self, const struct pg_value *values, size_t n);
+    /* Command tag, "INSERT 0 3"; "" for an empty statement. has_rows: a result set came before it. */
+    void (*done)(void *self, const char *tag, bool has_rows);
+};
+
+/* One statement, with optional parameters ($1…; text form, NULL: SQL NULL). Without parameters the simple protocol of
+ * psql is used. On failure *e has SQLSTATE, detail, hint, context and position (code points in `sql`). After a cancel the
+ * code is ERR_CANCELLED and the session is usable. COPY FROM STDIN / TO STDOUT is refused by name for now. A lost
+ * connection is ERR_CONNECT. */
+bool pg_exec(struct pg_conn *conn, const char *sql, const char *const *params, size_t n_params, const struct pg_rows *rows,
+             struct cancel *c, struct err *e);
+
+/* For our own small queries: run, ignore rows, fail on error. */
+bool pg_run(struct pg_conn *conn, const char *sql, struct cancel *c, struct err *e);
+/* First column of the first row, copied (caller frees); NULL value: *out NULL. ERR_NOT_FOUND without rows. */
+bool pg_scalar(struct pg_conn *conn, const char *sql, const char *const *params, size_t n_params, char **out,
+               struct cancel *c, struct err *e);
+
+/* Name of a type with its modifier ("numeric(10,2)"), asked from the server once and cached by connection; on failure
+ * "oid N". Must not be called during pg_exec. */
+const char *pg_type_name(struct pg_conn *conn, unsigned oid, int mod);
+
+/* Append 'literal' or "identifier", quoted as PostgreSQL wants it. */
+struct buf;
+void pg_quote_literal(struct buf *out, const char *text);
+void pg_quote_ident(struct buf *out, const char *text);
+
+/* Condition name ("UndefinedColumn") and one line of advice of a SQLSTATE; NULL when the table has no row (the class row
+ * is tried first). */
+const char *pg_condition(const char *sqlstate);
+const char *pg_advice(const char *sqlstate);
+
+#endif
