@@ -1,0 +1,218 @@
+# Lakebase Core Concepts: one file builds, installs, lints and tests everything.
+# `make help` lists the targets. V=1 shows commands, VARIANT=asan|tsan|fault|coverage picks another build.
+
+VERSION  := 0.1.0
+VARIANT  ?= release
+PREFIX   ?= /usr/local
+DESTDIR  ?=
+CC       ?= gcc
+PYTHON   ?= python3
+WERROR   ?= 1
+V        ?= 0
+LAB_ARGS ?=
+LAB_PORT ?=
+
+SHELL         := /bin/sh
+MAKEFLAGS     += --no-builtin-rules --no-print-directory
+.SUFFIXES:
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := build
+
+Q   := $(if $(filter 1,$(V)),,@)
+say  = $(if $(filter 1,$(V)),,@printf '  %-7s %s\n' $(1) $(2))
+
+# ---- what is there --------------------------------------------------------------------------------
+OUT     := build/$(VARIANT)
+BIN     := $(if $(filter release,$(VARIANT)),build/bin,$(OUT)/bin)
+GEN     := build/gen
+SRCS    := $(filter-out kernel/bin/%,$(wildcard kernel/*/*.c))
+MAINS   := $(wildcard kernel/bin/*_main.c)
+TESTS   := $(wildcard tests/unit/test_*.c)
+FOLDERS := $(sort $(foreach s,$(SRCS),$(word 2,$(subst /, ,$(s)))))
+SQLDIRS := $(sort $(foreach s,$(wildcard kernel/*/sql/*.sql),$(word 2,$(subst /, ,$(s)))))
+
+# layers.txt gives, per folder, the folders it links (DEPS_x) and the libraries they need (LIBS_x)
+comma := ,
+$(foreach w,$(shell awk -f tests/lint/layers.awk tests/lint/layers.txt),\
+  $(eval DEPS_$(word 1,$(subst :, ,$(w))) := $(subst $(comma), ,$(word 2,$(subst :, ,$(w)))))\
+  $(eval LIBS_$(word 1,$(subst :, ,$(w))) := $(subst $(comma), ,$(word 3,$(subst :, ,$(w))))))
+
+# The workspace answers HTTP and never calls out, so libcurl is not offered to its linker at all.
+PROG_kernel    := lakebase-kernel
+PROG_workspace := lakebase-workspace
+LINK_kernel    := $(LIBS_jupyter)
+LINK_workspace := $(filter-out libcurl,$(LIBS_workspace))
+PROGRAMS       := $(foreach m,$(patsubst kernel/bin/%_main.c,%,$(MAINS)),$(BIN)/$(PROG_$(m)))
+
+# ---- flags ----------------------------------------------------------------------------------------
+OPT_release  := -O2 -g -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE
+OPT_asan     := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
+OPT_tsan     := -O1 -g -fno-omit-frame-pointer -fsanitize=thread
+OPT_fault    := -O1 -g -DLAKEBASE_FAULT
+OPT_coverage := -O0 -g --coverage
+OPT          := $(OPT_$(VARIANT))
+$(if $(OPT),,$(error VARIANT=$(VARIANT) is unknown: release, asan, tsan, fault, coverage))
+
+WARN := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wwrite-strings \
+        -Wformat=2 -Wcast-qual -Wundef -Wconversion -Wno-sign-conversion $(if $(filter 1,$(WERROR)),-Werror)
+# cmocka's own macros cast freely
+WARN_TEST := -Wno-conversion -Wno-cast-qual
+
+once    = $(eval $(1) := $(2))$(2)
+PKGS   := libzmq jansson openssl libpq libcurl uuid sqlite3 libmicrohttpd
+PKG_I   = $(call once,PKG_I,$(patsubst -I%,-isystem %,$(shell pkg-config --cflags $(PKGS))))
+# liblber has a .pc file only in newer packages of OpenLDAP
+pkg_l   = $(shell pkg-config --libs $(filter-out lber,$(1))) $(if $(filter lber,$(1)),-llber)
+CFLAGS_ALL   = -std=c11 -D_GNU_SOURCE $(OPT) $(WARN) -pthread -DLAKEBASE_VERSION='"$(VERSION)"' \
+               -Ikernel -I$(GEN) $(PKG_I) $(CPPFLAGS) $(CFLAGS)
+LDFLAGS_ALL  = $(OPT) -pthread -Wl,--as-needed $(if $(filter release,$(VARIANT)),-pie -Wl$(comma)-z$(comma)relro) $(LDFLAGS)
+group        = -Wl,--start-group $(1) -Wl,--end-group
+
+# ---- objects, archives, programs ------------------------------------------------------------------
+archives = $(patsubst %,$(OUT)/lib/%.a,$(filter $(FOLDERS),$(1)))
+objects  = $(patsubst kernel/%.c,$(OUT)/obj/%.o,$(filter kernel/$(1)/%,$(SRCS)))
+
+.PHONY: build
+build: $(PROGRAMS) $(call archives,$(FOLDERS)) ## build both programs (the default)
+
+# Everything is written beside its place and moved: two makes at once do no harm, and neither does a
+# program that runs while it is rebuilt.
+# A change of flags rebuilds; a touched Makefile does not.
+.PHONY: FORCE
+FORCE:
+$(OUT)/flags: FORCE
+	@mkdir -p $(@D); printf '%s\n' '$(subst ','\'',$(CC) $(CFLAGS_ALL) | $(LDFLAGS_ALL))' >$@.new; \
+	cmp -s $@.new $@ && rm -f $@.new || mv $@.new $@
+
+$(OUT)/obj/%.o: kernel/%.c $(OUT)/flags
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D) && $(CC) $(CFLAGS_ALL) -MMD -MP -MF $(@:.o=.d) -MT $@ -c $< -o $@.$$$$ && mv $@.$$$$ $@
+
+# The folder itself is a prerequisite: a deleted source leaves the archive too.
+define folder_rules
+$(OUT)/lib/$(1).a: $(call objects,$(1)) kernel/$(1)
+	$$(call say,AR,$$@)
+	$$(Q)mkdir -p $$(@D) && ar rcs $$@.$$$$$$$$ $(call objects,$(1)) && mv $$@.$$$$$$$$ $$@
+endef
+$(foreach f,$(FOLDERS),$(eval $(call folder_rules,$(f))))
+
+# kernel/x/sql/y.sql becomes sql_y[] in "x/sql.h"; \? keeps trigraphs out
+define sql_rules
+$(GEN)/$(1)/sql.h: Makefile $(wildcard kernel/$(1)/sql/*.sql) kernel/$(1)/sql
+	$$(call say,SQL,$$@)
+	$$(Q)mkdir -p $$(@D) && awk 'BEGIN { print "/* made by the Makefile from kernel/$(1)/sql; do not edit */"; \
+	  print "#pragma GCC diagnostic push\n#pragma GCC diagnostic ignored \"-Woverlength-strings\"" } \
+	  FNR == 1 { if (NR > 1) print "    ;"; n = FILENAME; sub(/.*\//, "", n); sub(/\.sql$$$$/, "", n); \
+	    gsub(/[^A-Za-z0-9_]/, "_", n); print "static const char sql_" n "[] __attribute__((unused)) =" } \
+	  { gsub(/\\/, "&&"); gsub(/"/, "\\\""); gsub(/\?/, "\\?"); print "    \"" $$$$0 "\\n\"" } \
+	  END { print "    ;\n#pragma GCC diagnostic pop" }' $(sort $(wildcard kernel/$(1)/sql/*.sql)) >$$@
+$(call objects,$(1)): | $(GEN)/$(1)/sql.h
+endef
+$(foreach f,$(SQLDIRS),$(eval $(call sql_rules,$(f))))
+SQL_HEADERS := $(SQLDIRS:%=$(GEN)/%/sql.h)
+$(OUT)/obj/bin/%.o $(OUT)/obj/tests/%.o: | $(SQL_HEADERS)
+
+define program_rules
+$(BIN)/$(PROG_$(1)): $(OUT)/obj/bin/$(1)_main.o $(call archives,$(2)) $(OUT)/flags
+	$$(call say,LINK,$$@)
+	$$(Q)mkdir -p $$(@D) && $(CC) $$(LDFLAGS_ALL) -o $$@.$$$$$$$$ $(OUT)/obj/bin/$(1)_main.o \
+	  $(call group,$(call archives,$(2))) $$(call pkg_l,$(LINK_$(1))) && mv $$@.$$$$$$$$ $$@
+endef
+$(eval $(call program_rules,kernel,$(DEPS_jupyter)))
+$(eval $(call program_rules,workspace,$(DEPS_workspace)))
+
+# ---- unit tests -----------------------------------------------------------------------------------
+UNITS := $(patsubst %,$(OUT)/tests/%,$(or $(ONLY),$(TESTS:tests/unit/%.c=%)))
+
+$(OUT)/obj/tests/%.o: tests/unit/%.c $(OUT)/flags
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D) && $(CC) $(CFLAGS_ALL) $(WARN_TEST) -Itests/unit -MMD -MP -MF $(@:.o=.d) -MT $@ -c $< -o $@.$$$$ && mv $@.$$$$ $@
+
+# test_<folder>_<what> links its folder and all layers below it
+define unit_rules
+$(OUT)/tests/$(1): $(OUT)/obj/tests/$(1).o $(call archives,$(DEPS_$(2)))
+	$$(call say,LINK,$$@)
+	$$(Q)mkdir -p $$(@D) && $(CC) $$(LDFLAGS_ALL) -o $$@.$$$$$$$$ $(OUT)/obj/tests/$(1).o \
+	  $(call group,$(call archives,$(DEPS_$(2)))) $$(call pkg_l,cmocka $(LIBS_$(2))) && mv $$@.$$$$$$$$ $$@
+endef
+$(foreach t,$(TESTS:tests/unit/%.c=%),$(eval $(call unit_rules,$(t),$(word 2,$(subst _, ,$(t))))))
+
+SAN_ENV := ASAN_OPTIONS=detect_leaks=1:halt_on_error=1:detect_stack_use_after_return=1 \
+           UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 TSAN_OPTIONS=halt_on_error=1
+
+.PHONY: unit asan tsan
+unit: $(UNITS) ## run all C unit tests (ONLY=test_base_buf for one)
+	@n=0; bad=; for t in $(UNITS); do n=$$((n + 1)); \
+	  echo "== $$t"; env $(SAN_ENV) LAKEBASE_BUILD=$(OUT) $$t || bad="$$bad $$t"; done; \
+	set -- $$bad; echo "unit ($(VARIANT)): $$((n - $$#)) programs passed, $$# failed$${bad:+:$$bad}"; test -z "$$bad"
+
+asan: ## the unit tests under AddressSanitizer, UBSan and LeakSanitizer
+	@$(MAKE) VARIANT=asan unit
+
+tsan: ## the unit tests under ThreadSanitizer
+	@$(MAKE) VARIANT=tsan unit
+
+-include $(patsubst %.o,%.d,$(foreach f,$(FOLDERS),$(call objects,$(f))) \
+  $(MAINS:kernel/bin/%.c=$(OUT)/obj/bin/%.o) $(TESTS:tests/unit/%.c=$(OUT)/obj/tests/%.o))
+
+# ---- set-up: packages, Python, kernelspec -----------------------------------------------------------
+VENV     := .venv
+SPEC     := kernelspec
+SPEC_PNG := $(wildcard $(SPEC)/logo-*)
+
+.PHONY: packages packages-test venv venv-test kernelspec lab install
+packages: ## install the missing system packages of docker/packages.txt (root or sudo)
+	@sh docker/install-packages.sh build run
+packages-test:
+	@sh docker/install-packages.sh build run test
+
+venv: ## the Python environment of the lab, from its lock file
+	@PYTHON=$(PYTHON) sh docker/python/venv.sh $(VENV) lab
+venv-test:
+	@PYTHON=$(PYTHON) sh docker/python/venv.sh $(VENV) test
+
+# $(call put_spec,DIRECTORY,PROGRAM)
+put_spec = mkdir -p '$(1)' && cp $(SPEC_PNG) '$(1)/' && \
+           sed 's|@KERNEL@|$(2)|' $(SPEC)/kernel.json.in >'$(1)/kernel.json'
+
+kernelspec: build
+	@$(call put_spec,$(VENV)/share/jupyter/kernels/lakebase,$(CURDIR)/$(BIN)/lakebase-kernel)
+
+lab: ## set up what is missing, then open JupyterLab on the notebooks (LAB_ARGS=--no-browser, LAB_PORT=)
+	@$(MAKE) packages && $(MAKE) venv && $(MAKE) kernelspec
+	@LAB_PORT='$(LAB_PORT)' exec sh docker/lab.sh $(LAB_ARGS)
+
+install: build ## programs and kernelspec under $(DESTDIR)$(PREFIX)
+	install -d '$(DESTDIR)$(PREFIX)/bin'
+	install -m 755 $(PROGRAMS) '$(DESTDIR)$(PREFIX)/bin/'
+	$(call put_spec,$(DESTDIR)$(PREFIX)/share/jupyter/kernels/lakebase,$(PREFIX)/bin/lakebase-kernel)
+
+# ---- checks ---------------------------------------------------------------------------------------
+.PHONY: lint test test-python test-fresh bench soak docs clean help
+lint: $(SQL_HEADERS) ## layers, headers, banned calls, sizes, scripts; each check with its self-test
+	@CC='$(CC)' LINT_CFLAGS='$(subst ','\'',$(CFLAGS_ALL))' sh tests/lint/run.sh
+
+test: ## the same set-up as lab plus test packages, then lint, unit, asan and all Python tests
+	@$(MAKE) packages-test && $(MAKE) venv-test && $(MAKE) build WERROR=1
+	@MAKE='$(MAKE)' bash tests/run.sh
+
+test-python: build ## pytest only (AREA=tests/protocol, PYTEST_ARGS=-x)
+	@$(VENV)/bin/python -m pytest $(PYTEST_ARGS) $(or $(AREA),tests)
+
+test-fresh: ## make lab and make test in a fresh minimal Debian (debootstrap; root only)
+	@bash tests/fresh/run.sh $(FRESH_ARGS)
+
+bench: ## figures, each as a ratio against a peer of the same run (ONLY=name for one)
+	@$(MAKE) build && bash tests/bench.sh $(ONLY)
+
+soak: ## the long counts
+	@$(MAKE) build && $(VENV)/bin/python -m pytest $(PYTEST_ARGS) tests/soak
+
+docs: build ## write the generated parts of README.md
+	@$(VENV)/bin/python tests/docs.py README.md $(BIN)/lakebase-kernel
+
+clean: ## remove build/ (the Python environment stays)
+	rm -rf build
+
+help: ## this list
+	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
