@@ -190,7 +190,7 @@ install: build ## programs and kernelspec under $(DESTDIR)$(PREFIX)
 # ---- checks ---------------------------------------------------------------------------------------
 .PHONY: lint test test-python test-fresh bench soak docs clean help
 lint: $(SQL_HEADERS) ## layers, headers, banned calls, sizes, scripts; each check with its self-test
-	@CC='$(CC)' LINT_CFLAGS='$(subst ','\'',$(CFLAGS_ALL))' sh tests/lint/run.sh
+	@CC='$(CC)' LINT_CFLAGS='$(subst ','\'',$(CFLAGS_ALL))' $(PYTHON) tests/lint/run.py
 
 test: ## the same set-up as lab plus test packages, then lint, unit, asan and all Python tests
 	@$(MAKE) packages-test && $(MAKE) venv-test && $(MAKE) build WERROR=1
