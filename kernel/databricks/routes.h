@@ -24,5 +24,6 @@ struct dbx_route_info {
 };
 
 const struct dbx_route_info *dbx_route_info(enum dbx_route route);
+const char *dbx_method_name(enum dbx_method method); /* "GET" */
 
 #endif
