@@ -1,0 +1,156 @@
+"""Each `%lab check` of lab 2 is green on the finished lab, also for another right answer than ours, and red, with a message
+that says what is missing, on a state that is wrong. The kernel is driven as JupyterLab drives it."""
+import pytest
+from jupyter_client.manager import start_new_kernel
+
+import notebook_tools as tools
+from conftest import running_workspace
+
+NOTEBOOK = tools.NOTEBOOKS / "02_lab_creating_and_exploring.ipynb"
+
+
+class Kernel:
+    def __init__(self, environ):
+        self.manager, self.client = start_new_kernel(kernel_name="lakebase", env=environ, startup_timeout=30)
+
+    def close(self):
+        self.client.stop_channels()
+        self.manager.shutdown_kernel(now=True)
+
+    def run(self, code):
+        """(error content or None, all text shown)"""
+        asked, shown = self.client.execute(code, allow_stdin=False), []
+        while True:
+            message = self.client.get_iopub_msg(timeout=60)
+            if message["parent_header"].get("msg_id") != asked:
+                continue
+            kind, content = message["msg_type"], message["content"]
+            if kind == "status" and content["execution_state"] == "idle":
+                break
+            if kind == "stream":
+                shown.append(content["text"])
+            elif kind in ("display_data", "execute_result"):
+                shown.append(content["data"]["text/plain"])
+        reply = self.client.get_shell_msg(timeout=10)["content"]
+        return (reply if reply["status"] == "error" else None), "".join(shown)
+
+    def must(self, code):
+        error, text = self.run(code)
+        assert not error, f"{code}\n{error['ename']}: {error['evalue']}"
+        return text
+
+    def check(self, name):
+        """None when green, else what the check says."""
+        error, text = self.run(f"%lab check {name}")
+        if error:
+            assert error["ename"] == "CheckFailed", error
+            return error["evalue"] + "\n" + "\n".join(error["traceback"])
+        assert text, "a green check says so"
+        return None
+
+
+@pytest.fixture(scope="module")
+def finished(kernelspec):
+    """A kernel that has run the whole lab, and its workspace."""
+    with running_workspace() as workspace:
+        kernel = Kernel(workspace.environ)
+        try:
+            for cell in tools.code_cells(tools.read(NOTEBOOK)):
+                error, _ = kernel.run(cell.source)
+                assert bool(error) == ("raises-exception" in tools.tags(cell)), (cell["id"], error)
+            yield kernel
+        finally:
+            kernel.close()
+
+
+CASES = [
+    # check, what breaks the state, words of the message, what repairs it
+    ("create-instance", "%instance resize workshop --capacity CU_4\n%connect workshop", "CU_2", None),
+    ("look-around", "DROP EXTENSION pg_trgm", "pg_trgm", "CREATE EXTENSION pg_trgm"),
+    ("tables", "DROP INDEX shop.orders_customer_id_idx", "index",
+     "CREATE INDEX my_own_name ON shop.orders USING btree (customer_id, id)"),
+    ("tables", "DROP INDEX shop.my_own_name; CREATE INDEX wrong ON shop.orders (id, customer_id)", "customer_id",
+     "DROP INDEX shop.wrong; CREATE INDEX orders_customer_id_idx ON shop.orders (customer_id)"),
+    ("tables", "ALTER TABLE shop.order_items RENAME TO items", "order_items", "ALTER TABLE shop.items RENAME TO order_items"),
+    ("rows-and-rules", "DELETE FROM shop.customers WHERE email = 'mary@example.com'", "Mary",
+     "INSERT INTO shop.customers (name, email, points) VALUES ('Mary Jackson', 'mary@example.com', 50)"),
+    ("rows-and-rules", "UPDATE shop.customers SET points = 49 WHERE email = 'mary@example.com'", "50",
+     "UPDATE shop.customers SET points = 50 WHERE email = 'mary@example.com'"),
+    ("rows-and-rules", "ALTER TABLE shop.orders DROP CONSTRAINT orders_status_known", "payed",
+     "ALTER TABLE shop.orders ADD CONSTRAINT another_name CHECK (status = ANY ('{new,paid,shipped,cancelled}'))"),
+    ("rows-and-rules", "ALTER TABLE shop.orders DROP CONSTRAINT another_name;"
+     "ALTER TABLE shop.orders ADD CONSTRAINT too_strict CHECK (status <> 'payed' AND status <> 'cancelled')", "cancelled",
+     "ALTER TABLE shop.orders DROP CONSTRAINT too_strict;"
+     "ALTER TABLE shop.orders ADD CONSTRAINT orders_status_known CHECK (status IN ('new', 'paid', 'shipped', 'cancelled'))"),
+    ("stop-and-start", "%instance stop workshop", "AVAILABLE", "%instance start workshop\n%connect workshop"),
+    ("stop-and-start", "%instance resize workshop --capacity CU_2\n%connect workshop", "CU_1",
+     "%instance resize workshop --capacity CU_1\n%connect workshop"),
+    ("unity-catalog", "DROP TABLE shop.reviews", "reviews",
+     "CREATE TABLE shop.reviews (product_id int REFERENCES shop.products, stars int CHECK (stars > 0 AND stars < 6), comment text)"),
+    ("unity-catalog", "ALTER TABLE shop.reviews DROP CONSTRAINT reviews_stars_check", "stars",
+     "ALTER TABLE shop.reviews ADD CHECK (stars BETWEEN 1 AND 5)"),
+    ("roles-and-grants", 'REVOKE SELECT (name) ON shop.customers FROM "analyst@example.com"', "name",
+     'GRANT SELECT (name) ON shop.customers TO "analyst@example.com"'),
+    ("roles-and-grants", 'GRANT SELECT ON shop.customers TO "analyst@example.com"', "email",
+     'REVOKE SELECT ON shop.customers FROM "analyst@example.com";'
+     'GRANT SELECT (id, name) ON shop.customers TO "analyst@example.com"'),
+    ("lab-2", "ALTER SCHEMA shop RENAME TO store", "shop", "ALTER SCHEMA store RENAME TO shop"),
+]
+
+
+@pytest.mark.parametrize("name, harm, words, repair", CASES, ids=[f"{n}-{case[0]}" for n, case in enumerate(CASES)])
+def test_red_and_green_again(finished, name, harm, words, repair):
+    finished.must(harm)
+    try:
+        said = finished.check(name)
+        assert said, f"{name} is green although: {harm}"
+        assert words in said.splitlines()[0], said
+        assert "None" not in said and "{" not in said.splitlines()[0], said
+    finally:
+        finished.must(repair or "%instance resize workshop --capacity CU_1\n%connect workshop")
+    if repair:
+        assert finished.check(name) is None
+
+
+def test_red_in_a_fresh_workspace(kernelspec):
+    """Nothing is there: every check says what to do and none of them breaks."""
+    with running_workspace() as workspace:
+        kernel = Kernel(workspace.environ)
+        try:
+            for cell in tools.code_cells(tools.read(NOTEBOOK)):
+                if "check" in tools.tags(cell):
+                    said = kernel.check(cell.source.split()[-1])
+                    assert said and "workshop" in said, said
+        finally:
+            kernel.close()
+
+
+def test_checks_change_nothing(finished):
+    state = """SELECT (SELECT count(*) FROM shop.customers), (SELECT count(*) FROM shop.orders),
+                      (SELECT string_agg(status, ',' ORDER BY id) FROM shop.orders),
+                      (SELECT count(*) FROM shop.reviews), (SELECT sum(stock) FROM shop.products)"""
+    before = finished.must(state)
+    for cell in tools.code_cells(tools.read(NOTEBOOK)):
+        if "check" in tools.tags(cell):
+            finished.run(cell.source)
+    assert finished.must(state) == before
+
+
+def test_check_in_a_failed_transaction(finished):
+    """A learner's failed transaction does not turn a check red or lose its place."""
+    finished.must("BEGIN")
+    error, _ = finished.run("SELECT 1/0")
+    assert error
+    try:
+        assert finished.check("tables") is None
+        error, _ = finished.run("SELECT 1")
+        assert error and "25P02" in error["evalue"]
+    finally:
+        finished.must("ROLLBACK")
+
+
+def test_hints(finished):
+    """Every check has hints."""
+    for cell in tools.code_cells(tools.read(NOTEBOOK)):
+        if "check" in tools.tags(cell):
+            assert finished.must(f"%lab hint {cell.source.split()[-1]}").strip()
