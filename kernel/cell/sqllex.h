@@ -13,8 +13,8 @@ enum sql_open { SQL_CLOSED = 0, SQL_IN_STRING, SQL_IN_IDENT, SQL_IN_DOLLAR, SQL_
 
 struct sql_span {
     size_t start, len; /* bytes in the text; leading blanks and comments and the final semicolon are not in it */
-    int line;          /* 1-based line of `start` */
     bool terminated;   /* a semicolon ended it */
+    size_t open_at;    /* byte where what is still open began, when *open is a quote or a comment */
 };
 
 /* The next statement at or after *pos; false: only blanks and comments are left. Moves *pos behind its semicolon.

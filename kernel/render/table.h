@@ -33,6 +33,7 @@ struct table {
     struct table_cell *cells; /* row-major, n_rows * n_columns */
     size_t n_rows, rows_alloc;
     size_t row_cap;          /* keep at most so many rows; default TABLE_ROW_CAP */
+    size_t bytes;            /* of the cells kept */
     size_t byte_cap;         /* keep at most so many bytes of cells; default TABLE_BYTE_CAP */
     unsigned long long seen; /* rows added, kept or not */
     bool more;               /* the producer stopped early: there are more rows than `seen` */
@@ -46,7 +47,7 @@ void table_init(struct table *t);
 void table_release(struct table *t);
 void table_set_title(struct table *t, const char *title);
 void table_set_footer(struct table *t, const char *footer);
-/* All columns come before the first row. Texts are copied. */
+/* All columns come before the first row, at most TABLE_COLUMN_CAP (PostgreSQL's own limit). Texts are copied. */
 void table_add_column(struct table *t, const char *name, const char *type, enum table_align align);
 /* A row of n_columns cells, copied. Past a cap it is counted only; returns whether it was kept. */
 bool table_add_row(struct table *t, const struct table_cell *cells);
