@@ -4,6 +4,7 @@
  */
 #include "databricks/client.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>

@@ -1,0 +1,203 @@
+/*
+ * lakebase-workspace: options and exit status, nothing else. Exit status: 0 done, 1 it failed, 2 wrong usage,
+ * 3 (status) no workspace runs.
+ */
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+
+#include "base/jx.h"
+#include "base/log.h"
+#include "base/xalloc.h"
+#include "workspace/control.h"
+#include "workspace/status.h"
+
+enum { EXIT_USAGE = 2, EXIT_NOT_RUNNING = 3 };
+
+static const char usage[] =
+    "usage: lakebase-workspace COMMAND [options]\n"
+    "\n"
+    "A local Databricks workspace for Lakebase: the REST API on 127.0.0.1 in front of real PostgreSQL servers.\n"
+    "\n"
+    "  start [--port N]           start it in the background, unless it runs; wait until it answers\n"
+    "  stop [--keep-servers]      stop it and its PostgreSQL servers (data stays)\n"
+    "  status [--json]            address, instances, and what differs from the service\n"
+    "  env [--app] [--json]       lines for eval: DATABRICKS_HOST, DATABRICKS_TOKEN, CA; starts it if need be\n"
+    "                             (--app: the service principal's client id and secret instead of the token)\n"
+    "  reset --yes                delete all instances, data, tokens and settings\n"
+    "  run [--port N]             run it in the foreground\n"
+    "  help, --version\n"
+    "\n"
+    "State: $LAKEBASE_STATE_DIR, as root /var/lib/lakebase, else ~/.local/state/lakebase. Log level: LAKEBASE_LOG.\n";
+
+struct options {
+    int port, ready_fd;
+    bool keep_servers, json, app, yes;
+};
+
+typedef int command_fn(const char *state_dir, const struct options *o, struct err *e);
+
+static int do_start(const char *state_dir, const struct options *o, struct err *e)
+{
+    struct running now;
+    bool started;
+    if (!control_start(state_dir, o->port, &started, &now, e))
+        return EXIT_FAILURE;
+    printf("%s %s (pid %d)\n", started ? "started" : "running", now.url, (int)now.pid);
+    return EXIT_SUCCESS;
+}
+
+static int do_stop(const char *state_dir, const struct options *o, struct err *e)
+{
+    bool was_running;
+    if (!control_stop(state_dir, o->keep_servers, &was_running, e))
+        return EXIT_FAILURE;
+    printf("%s\n", was_running ? "stopped" : "not running");
+    return EXIT_SUCCESS;
+}
+
+static int do_status(const char *state_dir, const struct options *o, struct err *e)
+{
+    struct running now;
+    if (!control_find(state_dir, &now, e) || !status_print(stdout, state_dir, &now, o->json, e))
+        return EXIT_FAILURE;
+    return now.ready ? EXIT_SUCCESS : EXIT_NOT_RUNNING;
+}
+
+static int do_env(const char *state_dir, const struct options *o, struct err *e)
+{
+    struct running now;
+    bool started;
+    bool ok = control_start(state_dir, 0, &started, &now, e) && env_print(stdout, state_dir, &now, o->app, o->json, e);
+    return ok ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+static int do_reset(const char *state_dir, const struct options *o, struct err *e)
+{
+    if (!o->yes) {
+        err_set(e, ERR_USAGE, "reset deletes all instances and their data in %s", state_dir);
+        err_hint(e, "say so: lakebase-workspace reset --yes");
+        return EXIT_USAGE;
+    }
+    if (!control_reset(state_dir, e))
+        return EXIT_FAILURE;
+    printf("reset: nothing is left in %s\n", state_dir);
+    return EXIT_SUCCESS;
+}
+
+static int do_run(const char *state_dir, const struct options *o, struct err *e)
+{
+#ifndef __SANITIZE_ADDRESS__
+    prctl(PR_SET_DUMPABLE, 0); /* no core dump with keys and tokens; LeakSanitizer needs the contrary */
+#endif
+    return control_run(state_dir, o->port, o->ready_fd, e) ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+static int do_worker(const char *state_dir, const struct options *o, struct err *e)
+{
+    (void)state_dir;
+    (void)o;
+    err_set(e, ERR_NOT_IMPLEMENTED, "worker: lakehouse workers are not built yet");
+    return EXIT_USAGE;
+}
+
+static int do_help(const char *state_dir, const struct options *o, struct err *e)
+{
+    (void)state_dir;
+    (void)o;
+    (void)e;
+    fputs(usage, stdout);
+    return EXIT_SUCCESS;
+}
+
+enum { OPT_PORT = 'p', OPT_KEEP = 'k', OPT_ALL = 'A', OPT_JSON = 'j', OPT_APP = 'a', OPT_YES = 'y', OPT_READY = 'r' };
+
+/* options: the letters (above) that the command takes. */
+static const struct command {
+    const char *name, *options;
+    bool bare; /* needs no state folder */
+    command_fn *run;
+} commands[] = {
+    {"start", "p", false, do_start},   {"stop", "kA", false, do_stop}, {"status", "j", false, do_status},
+    {"env", "aj", false, do_env},      {"reset", "y", false, do_reset}, {"run", "pr", false, do_run},
+    {"worker", "", true, do_worker},   {"help", "", true, do_help},
+};
+
+static const struct option longs[] = {
+    {"port", required_argument, NULL, OPT_PORT}, {"keep-servers", no_argument, NULL, OPT_KEEP},
+    {"all", no_argument, NULL, OPT_ALL},         {"json", no_argument, NULL, OPT_JSON},
+    {"app", no_argument, NULL, OPT_APP},         {"yes", no_argument, NULL, OPT_YES},
+    {"ready-fd", required_argument, NULL, OPT_READY}, /* ours: how `start` hears that its server is up */
+    {NULL, 0, NULL, 0},
+};
+
+static bool take_number(const char *text, int least, int most, int *out)
+{
+    char *end;
+    long n = strtol(text, &end, 10);
+    *out = (int)n;
+    return *text && !*end && n >= least && n <= most;
+}
+
+static bool parse(int argc, char **argv, const struct command *c, struct options *o, struct err *e)
+{
+    int letter;
+    opterr = 0;
+    while ((letter = getopt_long(argc, argv, "", longs, NULL)) != -1) {
+        if (letter == '?' || !strchr(c->options, letter))
+            return err_set(e, ERR_USAGE, "%s: option '%s' is not understood", c->name, argv[optind - 1]);
+        o->keep_servers = o->keep_servers || letter == OPT_KEEP;
+        o->json = o->json || letter == OPT_JSON;
+        o->app = o->app || letter == OPT_APP;
+        o->yes = o->yes || letter == OPT_YES;
+        if (letter == OPT_PORT && !take_number(optarg, 0, 65535, &o->port))
+            return err_set(e, ERR_USAGE, "%s: --port takes a number up to 65535", c->name);
+        if (letter == OPT_READY && !take_number(optarg, 3, 1023, &o->ready_fd))
+            return err_set(e, ERR_USAGE, "%s: --ready-fd takes a file descriptor", c->name);
+    }
+    return optind == argc || err_set(e, ERR_USAGE, "%s: '%s' is not expected", c->name, argv[optind]);
+}
+
+static int run(const struct command *c, const struct options *o, struct err *e)
+{
+    if (c->bare)
+        return c->run(NULL, o, e);
+    char *state_dir = control_state_dir(e);
+    int status = state_dir ? c->run(state_dir, o, e) : EXIT_FAILURE;
+    free(state_dir);
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    jx_setup();
+    log_setup();
+    const char *name = argc > 1 ? argv[1] : "";
+    if (strcmp(name, "--version") == 0) {
+        puts("lakebase-workspace " LAKEBASE_VERSION);
+        return EXIT_SUCCESS;
+    }
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
+        name = "help";
+    const struct command *c = NULL;
+    for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
+        if (strcmp(commands[i].name, name) == 0)
+            c = &commands[i];
+    }
+    struct options o = {.ready_fd = -1};
+    struct err e = {0};
+    int status = EXIT_USAGE;
+    if (!c) {
+        err_set(&e, ERR_USAGE, *name ? "no command '%s'" : "a command is needed%s", name);
+        err_hint(&e, "lakebase-workspace help lists them");
+    } else if (parse(argc - 1, argv + 1, c, &o, &e)) {
+        status = run(c, &o, &e);
+    } else {
+        err_hint(&e, "lakebase-workspace help lists the options");
+    }
+    if (e.code)
+        fprintf(stderr, "lakebase-workspace: %s%s%s%s\n", e.text, e.hint[0] ? " (" : "", e.hint, e.hint[0] ? ")" : "");
+    return status;
+}

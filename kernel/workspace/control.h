@@ -1,0 +1,38 @@
+/*
+ * Starting, finding and ending the one workspace of a state folder. Two starts at once end with one server: the server
+ * holds a lock on <state>/workspace.lock for its life, and the kernel says who holds it. When it serves, it writes
+ * <state>/workspace.json (pid, url, CA).
+ */
+#ifndef WORKSPACE_CONTROL_H
+#define WORKSPACE_CONTROL_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "base/err.h"
+
+struct running {
+    pid_t pid;      /* 0: no workspace runs */
+    bool ready;     /* it answers; url and ca are filled */
+    char url[64];
+    char ca[4096];  /* path of the CA's certificate */
+};
+
+/* The state folder, made when it is not there, as an absolute path without links. Caller frees; NULL on failure. */
+char *control_state_dir(struct err *e);
+bool control_find(const char *state_dir, struct running *out, struct err *e);
+
+/* Make sure that a workspace runs and answers; starts one in the background. port 0: the remembered one. */
+bool control_start(const char *state_dir, int port, bool *started, struct running *out, struct err *e);
+/*
+ * Be the workspace, until SIGTERM or SIGINT (PostgreSQL servers are stopped too) or SIGUSR1 (they go on).
+ * ready_fd: gets "ok" when it serves, or the error; -1: foreground, the address is printed.
+ * ERR_CONFLICT when another one runs.
+ */
+bool control_run(const char *state_dir, int port, int ready_fd, struct err *e);
+/* End the workspace, and (unless keep_servers) the PostgreSQL servers, also those of a workspace that was killed. */
+bool control_stop(const char *state_dir, bool keep_servers, bool *was_running, struct err *e);
+/* Stop, then delete all instances and all state. */
+bool control_reset(const char *state_dir, struct err *e);
+
+#endif
