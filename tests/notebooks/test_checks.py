@@ -65,36 +65,36 @@ def finished(kernelspec):
 
 CASES = [
     # check, what breaks the state, words of the message, what repairs it
-    ("create-instance", "%instance resize workshop --capacity CU_4\n%connect workshop", "CU_2", None),
-    ("look-around", "DROP EXTENSION pg_trgm", "pg_trgm", "CREATE EXTENSION pg_trgm"),
-    ("tables", "DROP INDEX shop.orders_customer_id_idx", "index",
+    ("2-create-instance", "%instance resize workshop --capacity CU_4\n%connect workshop", "CU_2", None),
+    ("2-look-around", "DROP EXTENSION pg_trgm", "pg_trgm", "CREATE EXTENSION pg_trgm"),
+    ("2-tables", "DROP INDEX shop.orders_customer_id_idx", "index",
      "CREATE INDEX my_own_name ON shop.orders USING btree (customer_id, id)"),
-    ("tables", "DROP INDEX shop.my_own_name; CREATE INDEX wrong ON shop.orders (id, customer_id)", "customer_id",
+    ("2-tables", "DROP INDEX shop.my_own_name; CREATE INDEX wrong ON shop.orders (id, customer_id)", "customer_id",
      "DROP INDEX shop.wrong; CREATE INDEX orders_customer_id_idx ON shop.orders (customer_id)"),
-    ("tables", "ALTER TABLE shop.order_items RENAME TO items", "order_items", "ALTER TABLE shop.items RENAME TO order_items"),
-    ("rows-and-rules", "DELETE FROM shop.customers WHERE email = 'mary@example.com'", "Mary",
+    ("2-tables", "ALTER TABLE shop.order_items RENAME TO items", "order_items", "ALTER TABLE shop.items RENAME TO order_items"),
+    ("2-rows-and-rules", "DELETE FROM shop.customers WHERE email = 'mary@example.com'", "Mary",
      "INSERT INTO shop.customers (name, email, points) VALUES ('Mary Jackson', 'mary@example.com', 50)"),
-    ("rows-and-rules", "UPDATE shop.customers SET points = 49 WHERE email = 'mary@example.com'", "50",
+    ("2-rows-and-rules", "UPDATE shop.customers SET points = 49 WHERE email = 'mary@example.com'", "50",
      "UPDATE shop.customers SET points = 50 WHERE email = 'mary@example.com'"),
-    ("rows-and-rules", "ALTER TABLE shop.orders DROP CONSTRAINT orders_status_known", "payed",
+    ("2-rows-and-rules", "ALTER TABLE shop.orders DROP CONSTRAINT orders_status_known", "payed",
      "ALTER TABLE shop.orders ADD CONSTRAINT another_name CHECK (status = ANY ('{new,paid,shipped,cancelled}'))"),
-    ("rows-and-rules", "ALTER TABLE shop.orders DROP CONSTRAINT another_name;"
+    ("2-rows-and-rules", "ALTER TABLE shop.orders DROP CONSTRAINT another_name;"
      "ALTER TABLE shop.orders ADD CONSTRAINT too_strict CHECK (status <> 'payed' AND status <> 'cancelled')", "cancelled",
      "ALTER TABLE shop.orders DROP CONSTRAINT too_strict;"
      "ALTER TABLE shop.orders ADD CONSTRAINT orders_status_known CHECK (status IN ('new', 'paid', 'shipped', 'cancelled'))"),
-    ("stop-and-start", "%instance stop workshop", "AVAILABLE", "%instance start workshop\n%connect workshop"),
-    ("stop-and-start", "%instance resize workshop --capacity CU_2\n%connect workshop", "CU_1",
+    ("2-stop-and-start", "%instance stop workshop", "AVAILABLE", "%instance start workshop\n%connect workshop"),
+    ("2-stop-and-start", "%instance resize workshop --capacity CU_2\n%connect workshop", "CU_1",
      "%instance resize workshop --capacity CU_1\n%connect workshop"),
-    ("unity-catalog", "DROP TABLE shop.reviews", "reviews",
+    ("2-unity-catalog", "DROP TABLE shop.reviews", "reviews",
      "CREATE TABLE shop.reviews (product_id int REFERENCES shop.products, stars int CHECK (stars > 0 AND stars < 6), comment text)"),
-    ("unity-catalog", "ALTER TABLE shop.reviews DROP CONSTRAINT reviews_stars_check", "stars",
+    ("2-unity-catalog", "ALTER TABLE shop.reviews DROP CONSTRAINT reviews_stars_check", "stars",
      "ALTER TABLE shop.reviews ADD CHECK (stars BETWEEN 1 AND 5)"),
-    ("roles-and-grants", 'REVOKE SELECT (name) ON shop.customers FROM "analyst@example.com"', "name",
+    ("2-roles-and-grants", 'REVOKE SELECT (name) ON shop.customers FROM "analyst@example.com"', "name",
      'GRANT SELECT (name) ON shop.customers TO "analyst@example.com"'),
-    ("roles-and-grants", 'GRANT SELECT ON shop.customers TO "analyst@example.com"', "email",
+    ("2-roles-and-grants", 'GRANT SELECT ON shop.customers TO "analyst@example.com"', "email",
      'REVOKE SELECT ON shop.customers FROM "analyst@example.com";'
      'GRANT SELECT (id, name) ON shop.customers TO "analyst@example.com"'),
-    ("lab-2", "ALTER SCHEMA shop RENAME TO store", "shop", "ALTER SCHEMA store RENAME TO shop"),
+    ("2-complete", "ALTER SCHEMA shop RENAME TO store", "shop", "ALTER SCHEMA store RENAME TO shop"),
 ]
 
 
@@ -142,7 +142,7 @@ def test_check_in_a_failed_transaction(finished):
     error, _ = finished.run("SELECT 1/0")
     assert error
     try:
-        assert finished.check("tables") is None
+        assert finished.check("2-tables") is None
         error, _ = finished.run("SELECT 1")
         assert error and "25P02" in error["evalue"]
     finally:

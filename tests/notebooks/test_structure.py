@@ -118,11 +118,11 @@ def test_exercises(path, notebook):
 
 
 def check_ids():
-    return {name for path in tools.CHECKS.glob("*.json") for name in ids_of(json.loads(path.read_text()), path)}
-
-
-def ids_of(document, path):
-    return [document["id"]] if "id" in document else [check["id"] for check in document.get("checks", [])] or [path.stem]
+    found = {path.stem: json.loads(path.read_text()) for path in tools.CHECKS.glob("*.json")}
+    for name, document in found.items():
+        assert document["id"] == name
+        assert all({"title", "message", "expect"} <= set(check) for check in document["checks"]) and document["hints"]
+    return set(found)
 
 
 def test_every_check_is_used(path):
