@@ -5,7 +5,7 @@
  * Folders, under the state folder (design.md §2, §5):
  *   prefix/<version>/          private copy of bin/ and share/, lib/ linked; finds extension files of ours
  *   template/<version>/        prepared cluster: initdb done, databricks_postgres, system roles, extensions
- *   instances/<uid>/           0700, owned by the server user: data/, server.crt, server.key, log
+ *   instances/<uid>/           0700, owned by the server user: data/, server.pem (certificate and key), log
  * As root the servers run as an unprivileged user (the Debian package's `postgres`); otherwise as the caller.
  */
 #ifndef WORKSPACE_CLUSTER_H
