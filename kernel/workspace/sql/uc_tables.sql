@@ -3,7 +3,7 @@
 -- The last two values are JSON: columns, and constraints.
 WITH mapped AS (
     SELECT a.attrelid, a.attnum, a.attname, a.attnotnull, a.atttypmod, col_description(a.attrelid, a.attnum) AS comment,
-           coalesce(nullif(t.typbasetype, 0), t.oid) AS base, t.typmod AS domain_mod, a.atttypid
+           coalesce(nullif(t.typbasetype, 0), t.oid) AS base, t.typtypmod AS domain_mod, a.atttypid
     FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
     WHERE a.attnum > 0 AND NOT a.attisdropped
 ), typed AS (

@@ -1,0 +1,435 @@
+/*
+ * The contract: our client against our server, over HTTP, every route of routes.def at least once. What a handler puts
+ * into a struct arrives in the client's struct; fields that nobody knows are ignored. Unity Catalog reads run against
+ * a real PostgreSQL server.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+
+#include "base/jx.h"
+#include "base/xalloc.h"
+#include "clusters_in_memory.h"
+#include "databricks/client.h"
+#include "pg/exec.h"
+#include "pg_cluster.h"
+#include "workspace/access.h"
+#include "workspace/workspace.h"
+
+static char dir[] = "/tmp/lb-contract-XXXXXX";
+static struct workspace *ws;
+static struct dbx_client *user, *app;
+static struct pg_cluster pg;
+static bool called[DBX_ROUTE_COUNT];
+
+static struct pg_conn *to_postgres(const char *dbname, struct cancel *c, struct err *e)
+{
+    (void)dbname;
+    struct pg_params p = {.host = pg.dir, .port = "5432", .dbname = "postgres", .user = "learner"};
+    return pg_open(&p, c, e);
+}
+
+static void fill_database(void)
+{
+    struct err e = {0};
+    struct pg_conn *conn = to_postgres("postgres", NULL, &e);
+    assert_string_equal(e.text, "");
+    assert_true(pg_run(conn,
+                       "CREATE SCHEMA shop; COMMENT ON SCHEMA shop IS 'what we sell';"
+                       "CREATE TABLE shop.customers (id bigint PRIMARY KEY, email text NOT NULL, points int);"
+                       "CREATE TABLE shop.orders (id uuid, line smallint, customer_id bigint REFERENCES shop.customers,"
+                       " total numeric(10,2), raw numeric, at timestamptz, note varchar(20), ok boolean, tags text[],"
+                       " PRIMARY KEY (id, line));"
+                       "COMMENT ON TABLE shop.orders IS 'one row a line';"
+                       "COMMENT ON COLUMN shop.orders.total IS 'euro';"
+                       "CREATE VIEW shop.best AS SELECT email FROM shop.customers",
+                       NULL, &e));
+    pg_close(conn);
+}
+
+static struct dbx_client *client(const char *profile)
+{
+    struct err e = {0};
+    char *path = access_path(dir);
+    struct dbx_client *c = dbx_open(&(struct dbx_options){.profile = profile, .config_file = path}, &e);
+    free(path);
+    assert_string_equal(e.text, "");
+    return c;
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    struct err e = {0};
+    assert_non_null(mkdtemp(dir));
+    const char *why = pg_cluster_start(&pg, NULL);
+    assert_string_equal(why ? why : "", "");
+    memory.connect = to_postgres;
+    fill_database();
+    ws = workspace_open(dir, &e);
+    assert_string_equal(e.text, "");
+    assert_true(workspace_serve(ws, 0, &e));
+    user = client("local");
+    app = client("app");
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    struct err e = {0};
+    dbx_close(user);
+    dbx_close(app);
+    workspace_close(ws);
+    pg_cluster_stop(&pg);
+    fs_remove_tree(dir, &e);
+    return 0;
+}
+
+/* ---- calls ---- */
+
+#define P(...) ((const struct dbx_param[]){__VA_ARGS__, {NULL, NULL}})
+
+static void call_as(struct dbx_client *c, enum dbx_route route, const struct dbx_param *params, const void *in, void *out)
+{
+    struct err e = {0};
+    called[route] = true;
+    bool ok = dbx_call(c, route, params, in, out, NULL, &e);
+    assert_string_equal(e.text, "");
+    assert_true(ok);
+}
+
+static void call(enum dbx_route route, const struct dbx_param *params, const void *in, void *out)
+{
+    call_as(user, route, params, in, out);
+}
+
+static void refused(enum dbx_route route, const struct dbx_param *params, const void *in, enum err_code code, int http,
+                    const char *text)
+{
+    struct err e = {0};
+    called[route] = true;
+    assert_false(dbx_call(user, route, params, in, NULL, NULL, &e));
+    assert_string_equal(e.text, text);
+    assert_int_equal(e.code, code);
+    assert_int_equal(e.http, http);
+}
+
+static void await_state(const char *name, const char *want)
+{
+    struct err e = {0};
+    struct database_instance seen = {0};
+    bool ok = dbx_wait_instance(user, name, want, NULL, NULL, &seen, NULL, &e);
+    assert_string_equal(e.text, "");
+    assert_true(ok);
+    model_release(&model_database_instance, &seen);
+}
+
+/* ---- tests, in order: each builds on what is there ---- */
+
+static void who_am_i(void **state)
+{
+    (void)state;
+    struct scim_me me;
+    call(DBX_me, NULL, NULL, &me);
+    assert_string_equal(me.user_name, "learner@example.com");
+    assert_int_equal(me.active, TRI_TRUE);
+    assert_string_equal(((struct scim_email *)me.emails.items)[0].value, "learner@example.com");
+    assert_non_null(strstr(*(char **)me.schemas.items, "core:2.0:User"));
+    model_release(&model_scim_me, &me);
+    call_as(app, DBX_me, NULL, NULL, &me);
+    assert_string_equal(dbx_auth_type(app), "oauth-m2m");
+    assert_string_equal(me.display_name, "lakebase-app");
+    assert_int_equal(strlen(me.user_name), 36);
+    model_release(&model_scim_me, &me);
+}
+
+static void create_and_read(void **state)
+{
+    (void)state;
+    struct database_instance in = {.name = strdup("demo"), .capacity = strdup("CU_4"),
+                                   .retention_window_in_days = {true, 14}, .stopped = TRI_FALSE}, out;
+    struct custom_tag *tag = model_list_add(&model_custom_tag, &in.custom_tags);
+    tag->key = strdup("team");
+    tag->value = strdup("grün \"quoted\"");
+    call(DBX_create_database_instance, NULL, &in, &out);
+    assert_string_equal(out.name, "demo");
+    assert_string_equal(out.state, "STARTING");
+    assert_string_equal(((struct custom_tag *)out.custom_tags.items)[0].value, "grün \"quoted\"");
+    assert_int_equal(out.stopped, TRI_ABSENT); /* input only */
+    assert_false(out.retention_window_in_days.has);
+    char *uid = strdup(out.uid);
+    model_release(&model_database_instance, &out);
+    await_state("demo", "AVAILABLE");
+    call(DBX_get_database_instance, P({"name", "demo"}), NULL, &out);
+    assert_string_equal(out.uid, uid);
+    assert_string_equal(out.capacity, "CU_4");
+    assert_string_equal(out.effective_capacity, "CU_4");
+    assert_int_equal(out.effective_retention_window_in_days.value, 14);
+    assert_int_equal(out.effective_node_count.value, 1);
+    assert_int_equal(out.effective_stopped, TRI_FALSE);
+    assert_int_equal(out.effective_enable_pg_native_login, TRI_FALSE);
+    assert_int_equal(out.effective_enable_readable_secondaries, TRI_FALSE);
+    assert_string_equal(out.pg_version, "PG_VERSION_15");
+    assert_string_equal(out.read_write_dns, "127.77.0.1");
+    assert_null(out.read_only_dns);
+    assert_string_equal(out.creator, "learner@example.com");
+    assert_int_equal(out.custom_tags.count, 0); /* repeated by create and update alone */
+    assert_int_equal(out.effective_custom_tags.count, 1);
+    model_release(&model_database_instance, &out);
+    call(DBX_find_database_instance_by_uid, P({"uid", uid}), NULL, &out);
+    assert_string_equal(out.name, "demo");
+    model_release(&model_database_instance, &out);
+    model_release(&model_database_instance, &in);
+    free(uid);
+}
+
+static void pages_of_instances(void **state)
+{
+    (void)state;
+    char token[256] = "", seen[64] = "";
+    for (char c = 'a'; c <= 'c'; c++) {
+        char name[2] = {c, '\0'};
+        struct database_instance in = {.name = name};
+        call(DBX_create_database_instance, NULL, &in, NULL);
+    }
+    for (int i = 0; i < 4; i++) {
+        struct database_instance_list list;
+        call(DBX_list_database_instances, P({"page_size", "1"}, {"page_token", *token ? token : NULL}), NULL, &list);
+        assert_int_equal(list.database_instances.count, 1);
+        strcat(seen, ((struct database_instance *)list.database_instances.items)[0].name);
+        assert_int_equal(list.next_page_token == NULL, i == 3);
+        snprintf(token, sizeof token, "%s", list.next_page_token ? list.next_page_token : "");
+        model_release(&model_database_instance_list, &list);
+    }
+    assert_string_equal(seen, "abcdemo");
+    refused(DBX_list_database_instances, P({"page_token", "zz"}), NULL, ERR_INVALID_PARAMETER, 400,
+            "Parameter 'page_token' is not a token of this list");
+}
+
+static void update_with_masks(void **state)
+{
+    (void)state;
+    struct database_instance in = {.name = (char *)"demo", .capacity = (char *)"CU_1", .stopped = TRI_TRUE}, out;
+    /* Not in the mask: left alone. */
+    call(DBX_update_database_instance, P({"name", "demo"}, {"update_mask", "capacity"}), &in, &out);
+    assert_string_equal(out.state, "UPDATING");
+    assert_string_equal(out.capacity, "CU_1");
+    assert_int_equal(out.effective_stopped, TRI_FALSE);
+    model_release(&model_database_instance, &out);
+    await_state("demo", "AVAILABLE");
+    /* "*": what the body holds; the rest stays. */
+    in.capacity = NULL;
+    call(DBX_update_database_instance, P({"name", "demo"}, {"update_mask", "*"}), &in, &out);
+    assert_string_equal(out.capacity, "CU_1");
+    assert_int_equal(out.effective_stopped, TRI_TRUE);
+    model_release(&model_database_instance, &out);
+    await_state("demo", "STOPPED");
+    /* In the mask and not in the body: the default. */
+    in.stopped = TRI_ABSENT;
+    call(DBX_update_database_instance, P({"name", "demo"}, {"update_mask", "stopped,capacity,retention_window_in_days"}),
+         &in, &out);
+    assert_string_equal(out.capacity, "CU_2");
+    assert_int_equal(out.effective_retention_window_in_days.value, 7);
+    model_release(&model_database_instance, &out);
+    await_state("demo", "AVAILABLE");
+    refused(DBX_update_database_instance, P({"name", "demo"}, {"update_mask", "size"}), &in, ERR_INVALID_PARAMETER, 400,
+            "update_mask names 'size', which is not a field that can be updated");
+    refused(DBX_update_database_instance, P({"name", "other"}, {"update_mask", "*"}), &in, ERR_INVALID_PARAMETER, 400,
+            "The name in the body ('demo') is not the one in the path ('other')");
+}
+
+static void credentials(void **state)
+{
+    (void)state;
+    char *names[] = {(char *)"demo", (char *)"a"};
+    struct credential_request in = {.instance_names = {names, 2}};
+    struct database_credential out;
+    struct database_instance demo, b;
+    struct err e = {0};
+    call(DBX_generate_database_credential, NULL, &in, &out);
+    call(DBX_get_database_instance, P({"name", "demo"}), NULL, &demo);
+    call(DBX_get_database_instance, P({"name", "b"}), NULL, &b);
+    /* As the responder asks at a login. */
+    size_t len = strlen(out.token);
+    assert_true(memory.login(memory.login_self, "learner@example.com", out.token, len, demo.uid, &e));
+    assert_false(memory.login(memory.login_self, "learner@example.com", out.token, len, b.uid, &e));
+    assert_string_equal(e.text, "the token is for other instances");
+    model_release(&model_database_credential, &out);
+    model_release(&model_database_instance, &demo);
+    model_release(&model_database_instance, &b);
+    names[1] = (char *)"none";
+    refused(DBX_generate_database_credential, NULL, &in, ERR_NOT_FOUND, 404, "Database instance is not found.");
+    in.instance_names.count = 0;
+    refused(DBX_generate_database_credential, NULL, &in, ERR_INVALID_PARAMETER, 400,
+            "At least one of instance_names and claims is required: name the instances that the token is for");
+}
+
+static void catalogs(void **state)
+{
+    (void)state;
+    struct database_catalog in = {.name = (char *)"Shop", .database_instance_name = (char *)"demo",
+                                  .database_name = (char *)"databricks_postgres"}, out;
+    struct database_catalog_list list;
+    call(DBX_create_database_catalog, NULL, &in, &out);
+    assert_string_equal(out.name, "shop");
+    assert_int_equal(out.create_database_if_not_exists, TRI_ABSENT);
+    model_release(&model_database_catalog, &out);
+    refused(DBX_create_database_catalog, NULL, &in, ERR_CATALOG_EXISTS, 409, "Catalog 'shop' already exists");
+    in.name = (char *)"again";
+    refused(DBX_create_database_catalog, NULL, &in, ERR_ALREADY_EXISTS, 409,
+            "Database 'databricks_postgres' of instance 'demo' is registered as a catalog already");
+    in.database_name = (char *)"sales";
+    refused(DBX_create_database_catalog, NULL, &in, ERR_NOT_FOUND, 404,
+            "Database 'sales' does not exist on instance 'demo'; create it first, or set create_database_if_not_exists");
+    in.create_database_if_not_exists = TRI_TRUE;
+    call(DBX_create_database_catalog, NULL, &in, NULL);
+    call(DBX_get_database_catalog, P({"name", "again"}), NULL, &out);
+    assert_string_equal(out.database_name, "sales");
+    model_release(&model_database_catalog, &out);
+    call(DBX_list_database_catalogs, P({"instance", "demo"}), NULL, &list);
+    assert_int_equal(list.database_catalogs.count, 2);
+    model_release(&model_database_catalog_list, &list);
+    refused(DBX_update_database_catalog, P({"name", "shop"}, {"update_mask", "*"}), &in, ERR_NOT_IMPLEMENTED, 501,
+            "Update Database Catalog is not yet implemented");
+    call(DBX_delete_database_catalog, P({"name", "again"}), NULL, NULL);
+    refused(DBX_get_database_catalog, P({"name", "again"}), NULL, ERR_CATALOG_NOT_FOUND, 404,
+            "Catalog 'again' does not exist.");
+}
+
+static void unity_catalogs_and_schemas(void **state)
+{
+    (void)state;
+    struct catalog_info_list list;
+    struct catalog_info one;
+    struct schema_info_list schemas;
+    struct schema_info schema;
+    struct metastore_assignment metastore;
+    call(DBX_list_catalogs, P({"max_results", "0"}), NULL, &list);
+    assert_int_equal(list.catalogs.count, 2);
+    assert_string_equal(((struct catalog_info *)list.catalogs.items)[0].name, "main");
+    assert_string_equal(((struct catalog_info *)list.catalogs.items)[1].name, "shop");
+    model_release(&model_catalog_info_list, &list);
+    call(DBX_list_catalogs, P({"max_results", "1"}), NULL, &list);
+    assert_int_equal(list.catalogs.count, 1);
+    char *token = strdup(list.next_page_token);
+    model_release(&model_catalog_info_list, &list);
+    call(DBX_list_catalogs, P({"page_token", token}), NULL, &list);
+    assert_int_equal(list.catalogs.count, 1);
+    assert_null(list.next_page_token);
+    model_release(&model_catalog_info_list, &list);
+    free(token);
+    call(DBX_get_catalog, P({"name", "shop"}), NULL, &one);
+    assert_string_equal(one.catalog_type, "MANAGED_ONLINE_CATALOG");
+    assert_string_equal(one.owner, "learner@example.com");
+    assert_true(one.created_at.value > 1700000000000);
+    model_release(&model_catalog_info, &one);
+    call(DBX_list_schemas, P({"catalog_name", "shop"}), NULL, &schemas);
+    assert_int_equal(schemas.schemas.count, 2);
+    assert_string_equal(((struct schema_info *)schemas.schemas.items)[0].name, "public");
+    assert_string_equal(((struct schema_info *)schemas.schemas.items)[1].full_name, "shop.shop");
+    model_release(&model_schema_info_list, &schemas);
+    call(DBX_get_schema, P({"full_name", "shop.shop"}), NULL, &schema);
+    assert_string_equal(schema.comment, "what we sell");
+    model_release(&model_schema_info, &schema);
+    refused(DBX_get_schema, P({"full_name", "shop.none"}), NULL, ERR_SCHEMA_NOT_FOUND, 404,
+            "Schema 'shop.none' does not exist.");
+    call(DBX_current_metastore, NULL, NULL, &metastore);
+    assert_string_equal(metastore.default_catalog_name, "main");
+    model_release(&model_metastore_assignment, &metastore);
+}
+
+static const struct column_info *column(const struct table_info *t, size_t i)
+{
+    assert_true(i < t->columns.count);
+    return (const struct column_info *)t->columns.items + i;
+}
+
+static void unity_tables(void **state)
+{
+    (void)state;
+    struct table_info_list list;
+    struct table_info t;
+    struct table_exists exists;
+    call(DBX_list_tables, P({"catalog_name", "shop"}, {"schema_name", "shop"}), NULL, &list);
+    assert_int_equal(list.tables.count, 3); /* best, customers, orders */
+    assert_null(((struct table_info *)list.tables.items)[2].table_constraints);
+    model_release(&model_table_info_list, &list);
+    call(DBX_list_tables, P({"catalog_name", "shop"}, {"schema_name", "shop"}, {"max_results", "2"}), NULL, &list);
+    assert_int_equal(list.tables.count, 2);
+    assert_non_null(list.next_page_token);
+    model_release(&model_table_info_list, &list);
+    call(DBX_get_table, P({"full_name", "shop.shop.orders"}), NULL, &t);
+    assert_string_equal(t.table_type, "FOREIGN");
+    assert_string_equal(t.data_source_format, "POSTGRESQL_FORMAT");
+    assert_string_equal(t.comment, "one row a line");
+    assert_int_equal(t.columns.count, 9);
+    assert_string_equal(column(&t, 0)->type_name, "STRING"); /* uuid */
+    assert_int_equal(column(&t, 0)->nullable, TRI_FALSE);
+    assert_string_equal(column(&t, 1)->type_text, "smallint");
+    assert_string_equal(column(&t, 2)->type_name, "LONG");
+    assert_string_equal(column(&t, 3)->type_text, "decimal(10,2)");
+    assert_int_equal(column(&t, 3)->type_scale.value, 2);
+    assert_string_equal(column(&t, 3)->comment, "euro");
+    assert_string_equal(column(&t, 4)->type_text, "decimal(38,18)");
+    assert_string_equal(column(&t, 5)->type_name, "TIMESTAMP");
+    assert_string_equal(column(&t, 7)->type_name, "BOOLEAN");
+    assert_int_equal(column(&t, 8)->position.value, 8);
+    char *constraints = jx_dump(t.table_constraints);
+    assert_non_null(strstr(constraints, "\"primary_key_constraint\":{\"name\":\"orders_pkey\",\"child_columns\":[\"id\",\"line\"]}"));
+    assert_non_null(strstr(constraints, "\"parent_table\":\"shop.shop.customers\""));
+    free(constraints);
+    model_release(&model_table_info, &t);
+    call(DBX_table_exists, P({"full_name", "shop.shop.orders"}), NULL, &exists);
+    assert_int_equal(exists.table_exists, TRI_TRUE);
+    call(DBX_table_exists, P({"full_name", "shop.shop.nothing"}), NULL, &exists);
+    assert_int_equal(exists.table_exists, TRI_FALSE);
+    refused(DBX_get_table, P({"full_name", "shop.shop.nothing"}), NULL, ERR_TABLE_NOT_FOUND, 404,
+            "Table 'shop.shop.nothing' does not exist.");
+    refused(DBX_list_tables, P({"catalog_name", "none"}, {"schema_name", "s"}), NULL, ERR_CATALOG_NOT_FOUND, 404,
+            "Catalog 'none' does not exist.");
+}
+
+static void stopped_instance_has_no_tables(void **state)
+{
+    (void)state;
+    struct database_instance in = {.name = (char *)"demo", .stopped = TRI_TRUE};
+    call(DBX_update_database_instance, P({"name", "demo"}, {"update_mask", "stopped"}), &in, NULL);
+    await_state("demo", "STOPPED");
+    refused(DBX_list_schemas, P({"catalog_name", "shop"}), NULL, ERR_INVALID_STATE, 400,
+            "Catalog 'shop' cannot be read: its database instance 'demo' is STOPPED");
+}
+
+static void delete_all(void **state)
+{
+    (void)state;
+    refused(DBX_delete_database_instance, P({"name", "demo"}, {"purge", "false"}), NULL, ERR_INVALID_PARAMETER, 400,
+            "Purge must be set to true to delete a database instance.");
+    call(DBX_delete_catalog, P({"name", "SHOP"}, {"force", "true"}), NULL, NULL);
+    call(DBX_delete_database_instance, P({"name", "demo"}, {"purge", "true"}), NULL, NULL);
+    await_state("demo", "");
+    refused(DBX_get_database_instance, P({"name", "demo"}), NULL, ERR_NOT_FOUND, 404, "Database instance is not found.");
+}
+
+static void every_route_was_driven(void **state)
+{
+    (void)state;
+    for (int i = 0; i < DBX_ROUTE_COUNT; i++) {
+        if (!called[i])
+            fail_msg("no test calls %s", dbx_route_info((enum dbx_route)i)->operation);
+    }
+}
+
+int main(void)
+{
+    jx_setup();
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(who_am_i), cmocka_unit_test(create_and_read), cmocka_unit_test(pages_of_instances),
+        cmocka_unit_test(update_with_masks), cmocka_unit_test(credentials), cmocka_unit_test(catalogs),
+        cmocka_unit_test(unity_catalogs_and_schemas), cmocka_unit_test(unity_tables),
+        cmocka_unit_test(stopped_instance_has_no_tables), cmocka_unit_test(delete_all),
+        cmocka_unit_test(every_route_was_driven),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
