@@ -111,14 +111,14 @@ enum pg_tx pg_tx_state(const struct pg_conn *conn)
 
 bool pg_alive(const struct pg_conn *conn)
 {
-    if (PQstatus(conn->pg) != CONNECTION_OK)
-        return false;
-    /* An end that came while nobody was reading shows as readable input. */
     struct pollfd p = {.fd = PQsocket(conn->pg), .events = POLLIN};
-    if (poll(&p, 1, 0) == 1 && !PQconsumeInput(conn->pg))
-        return false;
-    PQisBusy(conn->pg); /* reads a farewell into the notice receiver */
-    return PQstatus(conn->pg) == CONNECTION_OK;
+    /* An end that came while nobody was reading shows as readable input: the farewell, then the end of the stream. */
+    while (PQstatus(conn->pg) == CONNECTION_OK && poll(&p, 1, 0) == 1) {
+        if (!PQconsumeInput(conn->pg))
+            return false;
+        PQisBusy(conn->pg); /* reads a farewell into the notice receiver */
+    }
+    return PQstatus(conn->pg) == CONNECTION_OK && conn->farewell.code == ERR_NONE;
 }
 
 static const char *or_empty(const char *text) { return text ? text : ""; }

@@ -6,14 +6,19 @@
 
 #include <ctype.h>
 #include <libpq-fe.h>
+#include <netinet/in.h>
+#include <linux/tcp.h>
 #include <poll.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/ioctl.h>
+#include <unistd.h>
 
+#include "base/buf.h"
 #include "base/clock.h"
+#include "base/fs.h"
 #include "base/xalloc.h"
 #include "pg/internal.h"
 
@@ -40,8 +45,9 @@ struct run {
     bool interrupted;     /* … because the token fired */
     bool completed;       /* a result came to its end */
     bool over;            /* the connection was given up */
-    size_t row_bytes;     /* read since the last result */
-    int64_t heard_ms, asked_ms;
+    size_t reads;         /* since the last result */
+    uint64_t received;    /* bytes on the socket at the first of them */
+    int64_t heard_ms;
 };
 
 static bool give_up(struct run *r, enum err_code code, const char *text)
@@ -56,7 +62,6 @@ static bool give_up(struct run *r, enum err_code code, const char *text)
 static bool request_cancel(struct run *r)
 {
     r->cancelling = true;
-    r->asked_ms = clock_mono_ms();
     if (pg_request_cancel(r->conn, CANCEL_SEND_MS))
         return true;
     if (!pg_alive(r->conn))
@@ -101,16 +106,36 @@ static bool wait_input(struct run *r, bool flush_pending)
     return wait_cancelled(r, fd, events);
 }
 
-/* Read what is there. A row arrives as one message and libpq keeps it whole, so count what it swallows. */
+/* Bytes that came in on the socket so far. A unix socket does not count; there our own memory stands for it, since libpq
+ * keeps a row whole. Only differences mean anything. */
+static uint64_t received(int fd)
+{
+    struct tcp_info info = {0};
+    socklen_t len = sizeof info;
+    if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) == 0 &&
+        len >= offsetof(struct tcp_info, tcpi_bytes_received) + sizeof info.tcpi_bytes_received)
+        return info.tcpi_bytes_received;
+    struct buf statm;
+    struct err e;
+    err_init(&e);
+    buf_init(&statm, 256);
+    unsigned long resident = 0;
+    if (fs_read("/proc/self/statm", &statm, &e) && sscanf(buf_str(&statm), "%*u %lu", &resident) != 1)
+        resident = 0;
+    buf_release(&statm);
+    return (uint64_t)resident * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+/* Read what is there. A row arrives as one message and cannot be skipped in part, so one that grows past the cap ends the
+ * connection. */
 static bool consume(struct run *r)
 {
-    int waiting = 0;
-    if (ioctl(PQsocket(r->conn->pg), FIONREAD, &waiting) == 0 && waiting > 0) {
-        r->row_bytes += (size_t)waiting;
-        r->heard_ms = clock_mono_ms();
-    }
-    if (r->row_bytes > ROW_BYTES_MAX)
-        return give_up(r, ERR_TOO_BIG, "a row is larger than 64 MiB; its rest cannot be skipped, so the connection was closed");
+    int fd = PQsocket(r->conn->pg);
+    r->heard_ms = clock_mono_ms();
+    if (r->reads++ == 0)
+        r->received = received(fd);
+    else if (received(fd) - r->received > ROW_BYTES_MAX)
+        return give_up(r, ERR_TOO_BIG, "a row is larger than 64 MiB; the connection was closed");
     PQconsumeInput(r->conn->pg); /* a failure becomes a result */
     return true;
 }
@@ -164,13 +189,20 @@ static bool describe(struct run *r, const PGresult *res)
 static bool give_rows(struct run *r, const PGresult *res)
 {
     for (int i = 0; i < PQntuples(res); i++) {
+        size_t bytes = 0;
         for (size_t j = 0; j < r->n_columns; j++) {
             bool null = PQgetisnull(res, i, (int)j);
+            bytes += (size_t)PQgetlength(res, i, (int)j);
             r->values[j] = (struct pg_value){null ? NULL : PQgetvalue(res, i, (int)j),
                                              null ? 0 : (size_t)PQgetlength(res, i, (int)j)};
         }
         if (r->stopped || r->interrupted || !r->rows || !r->rows->row)
             continue;
+        if (bytes > ROW_BYTES_MAX) { /* it came faster than it was counted */
+            r->stopped = true;
+            err_set(r->e, ERR_TOO_BIG, "a row is larger than 64 MiB");
+            return begin_cancel(r);
+        }
         if (!r->rows->row(r->rows->self, r->values, r->n_columns)) {
             r->stopped = true;
             if (r->may_cancel_rest && !begin_cancel(r))
@@ -214,7 +246,7 @@ static bool refuse_copy_out(struct run *r)
         if (n < 0)
             return true;
         if (n > 0)
-            r->row_bytes = 0;
+            r->reads = 0;
         else if (!wait_input(r, PQflush(r->conn->pg) == 1) || !consume(r))
             return false;
     }
@@ -294,7 +326,7 @@ static bool only_reads(const char *sql)
     return known;
 }
 
-static bool send(struct pg_conn *conn, const char *sql, const char *const *params, size_t n_params, struct err *e)
+static bool start(struct pg_conn *conn, const char *sql, const char *const *params, size_t n_params, struct err *e)
 {
     if (n_params > 65535)
         return err_set(e, ERR_TOO_BIG, "a statement takes at most 65535 parameters, not %zu", n_params);
@@ -326,7 +358,7 @@ static void read_results(struct run *r)
         PGresult *res = PQgetResult(r->conn->pg);
         if (!res)
             break;
-        r->row_bytes = 0;
+        r->reads = 0;
         bool ok = take_result(r, res);
         PQclear(res);
         if (!ok)
@@ -348,7 +380,7 @@ bool pg_exec(struct pg_conn *conn, const char *sql, const char *const *params, s
         return pg_lost(conn, e);
     struct run r = {.conn = conn, .rows = rows, .cancel = c, .e = e};
     r.may_cancel_rest = PQtransactionStatus(conn->pg) == PQTRANS_IDLE && only_reads(sql);
-    if (!send(conn, sql, params, n_params, e))
+    if (!start(conn, sql, params, n_params, e))
         return false;
     read_results(&r);
     free(r.columns);

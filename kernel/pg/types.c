@@ -21,7 +21,7 @@ static const struct pg_type builtin[] = {
     {1082, -1, "date"}, {1083, -1, "time without time zone"}, {1114, -1, "timestamp without time zone"},
     {1115, -1, "timestamp without time zone[]"}, {1182, -1, "date[]"}, {1184, -1, "timestamp with time zone"},
     {1185, -1, "timestamp with time zone[]"}, {1186, -1, "interval"}, {1231, -1, "numeric[]"},
-    {1266, -1, "time with time zone"}, {1560, -1, "bit"}, {1562, -1, "bit varying"}, {1700, -1, "numeric"},
+    {1266, -1, "time with time zone"}, {1562, -1, "bit varying"}, {1700, -1, "numeric"},
     {2205, -1, "regclass"}, {2206, -1, "regtype"}, {2249, -1, "record"}, {2278, -1, "void"}, {2950, -1, "uuid"},
     {2951, -1, "uuid[]"}, {3220, -1, "pg_lsn"}, {3614, -1, "tsvector"}, {3615, -1, "tsquery"}, {3802, -1, "jsonb"},
     {3807, -1, "jsonb[]"}, {4089, -1, "regnamespace"}, {4096, -1, "regrole"}, {5069, -1, "xid8"},
