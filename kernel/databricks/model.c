@@ -34,7 +34,7 @@ static const char *json_type_name(const json_t *v)
 
 static bool wrong_type(const struct model *m, const struct field *f, const json_t *v, struct err *e)
 {
-    return err_set(e, ERR_INVALID_PARAMETER, "Field '%s' of %s must be a %s, not a %s", f->name, m->name,
+    return err_set(e, ERR_INVALID_PARAMETER, "Field '%s' of %s must be of type %s, not %s", f->name, m->name,
                    type_names[f->type], json_type_name(v));
 }
 
