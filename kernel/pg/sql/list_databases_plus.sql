@@ -1,0 +1,18 @@
+-- \l+: $1 name (regular expression or NULL)
+SELECT d.datname AS "Name",
+       pg_catalog.pg_get_userbyid(d.datdba) AS "Owner",
+       pg_catalog.pg_encoding_to_char(d.encoding) AS "Encoding",
+       CASE d.datlocprovider WHEN 'b' THEN 'builtin' WHEN 'c' THEN 'libc' WHEN 'i' THEN 'icu'
+            ELSE d.datlocprovider::pg_catalog.text END AS "Locale Provider",
+       COALESCE(d.datcollate, '') AS "Collate",
+       COALESCE(d.datctype, '') AS "Ctype",
+       COALESCE(pg_catalog.array_to_string(d.datacl, E'\n'), '') AS "Access privileges",
+       CASE WHEN pg_catalog.has_database_privilege(d.datname, 'CONNECT')
+            THEN pg_catalog.pg_size_pretty(pg_catalog.pg_database_size(d.datname))
+            ELSE 'No Access' END AS "Size",
+       t.spcname AS "Tablespace",
+       COALESCE(pg_catalog.shobj_description(d.oid, 'pg_database'), '') AS "Description"
+FROM pg_catalog.pg_database d
+JOIN pg_catalog.pg_tablespace t ON t.oid = d.dattablespace
+WHERE $1::pg_catalog.text IS NULL OR d.datname OPERATOR(pg_catalog.~) $1
+ORDER BY 1
