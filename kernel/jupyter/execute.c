@@ -1,0 +1,231 @@
+/*
+ * Cells from request to reply: the queue, the counter, outputs on their way out, aborts. Source: Jupyter messaging
+ * protocol, "Execute". Socket thread only; the cell itself runs in runner.c.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/jx.h"
+#include "base/xalloc.h"
+#include "jupyter/state.h"
+
+static void begin(struct kernel *k, struct msg *m)
+{
+    const json_t *o = m->content;
+    const json_t *code = json_object_get(o, "code");
+    struct cell *c = &k->cell;
+    *c = (struct cell){.request = m};
+    c->silent = jx_get_bool(o, "silent", false);
+    c->stored = !c->silent && jx_get_bool(o, "store_history", true);
+    c->stop_on_error = !c->silent && jx_get_bool(o, "stop_on_error", true);
+    c->allow_stdin = jx_get_bool(o, "allow_stdin", false);
+    clock_rfc3339_micros(c->started);
+    if (c->stored)
+        k->count++;
+    c->count = k->count;
+    kernel_status(k, m, "busy");
+
+    struct job *job = xcalloc(1, sizeof *job);
+    job->len = json_string_length(code);
+    job->code = xstrndup(json_string_value(code), job->len);
+    job->silent = c->silent;
+    job->allow_stdin = c->allow_stdin;
+    if (!c->silent) {
+        json_t *content = json_object();
+        json_object_set(content, "code", json_object_get(o, "code"));
+        json_object_set_new(content, "execution_count", json_integer(c->count));
+        kernel_publish(k, "execute_input", m, content);
+    }
+    if (c->stored)
+        history_add(k->history, c->count, job->code, job->len, false);
+    runner_submit(&k->runner, job);
+}
+
+static void next_cell(struct kernel *k)
+{
+    struct msg *m = k->queue;
+    if (!m || k->cell.request)
+        return;
+    k->queue = m->next;
+    if (!k->queue)
+        k->queue_last = NULL;
+    k->queued--;
+    begin(k, m);
+}
+
+static void refuse(struct kernel *k, struct msg *m, enum err_code code, const char *why)
+{
+    struct err e;
+    err_init(&e);
+    err_set(&e, code, "%s", why);
+    kernel_status(k, m, "busy");
+    kernel_reply_err(k, m, &e);
+    kernel_status(k, m, "idle");
+    msg_free(m);
+}
+
+void execute_queue(struct kernel *k, struct msg *m)
+{
+    if (!json_is_string(json_object_get(m->content, "code"))) {
+        refuse(k, m, ERR_INVALID_PARAMETER, "an execute_request needs code, a string");
+        return;
+    }
+    if (k->queued >= QUEUE_MAX) {
+        refuse(k, m, ERR_RATE_LIMIT, "too many cells wait to be run");
+        return;
+    }
+    m->next = NULL;
+    *(k->queue_last ? &k->queue_last->next : &k->queue) = m;
+    k->queue_last = m;
+    k->queued++;
+    if (k->cell.error) { /* sent together with the cell that failed: wait for the rest of them */
+        int64_t quiet = clock_mono_ms() + SETTLE_QUIET_MS;
+        k->cell.settle_ms = quiet < k->cell.settle_end_ms ? quiet : k->cell.settle_end_ms;
+    }
+    next_cell(k);
+}
+
+void execute_abort_queue(struct kernel *k)
+{
+    while (k->queue) {
+        struct msg *m = k->queue;
+        k->queue = m->next;
+        kernel_status(k, m, "busy");
+        kernel_reply(k, m, json_pack("{sssI}", "status", "aborted", "execution_count", (json_int_t)k->count), NULL);
+        kernel_status(k, m, "idle");
+        msg_free(m);
+    }
+    k->queue_last = NULL;
+    k->queued = 0;
+}
+
+/* There are no expressions in this language: each asked for gets an error of its own. */
+static json_t *answer_expressions(const json_t *request)
+{
+    json_t *answers = json_object();
+    const char *key;
+    json_t *value;
+    json_object_foreach(json_object_get(request, "user_expressions"), key, value)
+        json_object_set_new(answers, key,
+                            json_pack("{ssssssso}", "status", "error", "ename",
+                                      err_info(ERR_NOT_IMPLEMENTED)->ename, "evalue",
+                                      "user expressions are not offered by this kernel", "traceback", json_array()));
+    return answers;
+}
+
+static void finish(struct kernel *k)
+{
+    struct cell *c = &k->cell;
+    struct msg *m = c->request;
+    json_t *content = json_object();
+    const char *status = c->error ? "error" : "ok";
+    if (c->error)
+        json_object_update(content, c->error);
+    else
+        json_object_set_new(content, "user_expressions", answer_expressions(m->content));
+    json_object_set_new(content, "status", json_string(status));
+    json_object_set_new(content, "execution_count", json_integer(c->count));
+    json_object_set_new(content, "payload", json_array());
+    json_t *metadata = json_pack("{ssss}", "started", c->started, "status", status);
+    kernel_reply(k, m, content, metadata);
+    kernel_status(k, m, "idle");
+    json_decref(metadata);
+    bool abort = c->error && c->stop_on_error;
+    json_decref(c->error);
+    *c = (struct cell){0};
+    msg_free(m);
+    if (abort)
+        execute_abort_queue(k);
+    next_cell(k);
+}
+
+static void ended(struct kernel *k, const struct out *o)
+{
+    struct cell *c = &k->cell;
+    if (!o->text.len) {
+        finish(k);
+        return;
+    }
+    c->error = json_loadb(o->text.data, o->text.len, JSON_ALLOW_NUL, NULL);
+    if (!c->error)
+        bug("the error of a cell is not JSON");
+    if (!c->silent)
+        kernel_publish(k, "error", c->request, json_incref(c->error));
+    c->settle_ms = clock_mono_ms() + SETTLE_QUIET_MS;
+    c->settle_end_ms = c->settle_ms + SETTLE_MOST_MS;
+    if (!c->stop_on_error || k->stop_ms)
+        finish(k);
+}
+
+static void show(struct kernel *k, struct out *o)
+{
+    struct cell *c = &k->cell;
+    if (o->kind == OUT_STREAM) {
+        json_t *text = jx_text(o->text.data, o->text.len);
+        kernel_publish(k, "stream", c->request, json_pack("{ssso}", "name", o->type, "text", text));
+        return;
+    }
+    char *content = buf_detach(&o->text);
+    if (strcmp(o->type, "execute_result") == 0) {
+        json_t *result = json_loads(content, JSON_ALLOW_NUL, NULL);
+        json_object_set_new(result, "execution_count", json_integer(c->count));
+        free(content);
+        content = jx_dump(result);
+        json_decref(result);
+        if (o->plain && c->stored)
+            history_output(k->history, c->count, o->plain);
+    }
+    kernel_publish_text(k, o->type, c->request, content);
+}
+
+static void ask(struct kernel *k, struct out *o)
+{
+    struct cell *c = &k->cell;
+    kernel_drain(k, CH_STDIN); /* answers to a prompt that is gone */
+    struct packet p;
+    packet_init(&p, &k->author, "input_request", c->request, NULL, buf_detach(&o->text));
+    memcpy(c->input_id, p.id, sizeof c->input_id);
+    sockets_reply(&k->sockets, CH_STDIN, k->signer, c->request, &p);
+}
+
+void execute_outputs(struct kernel *k, int *wait_ms)
+{
+    struct out *o;
+    while ((o = outbox_take(&k->outbox, wait_ms)) != NULL) {
+        while (o) {
+            struct out *next = o->next;
+            if (o->kind == OUT_DONE)
+                ended(k, o);
+            else if (o->kind == OUT_INPUT)
+                ask(k, o);
+            else
+                show(k, o);
+            out_free(o);
+            o = next;
+        }
+    }
+    struct cell *c = &k->cell;
+    if (!c->error)
+        return;
+    int64_t left = c->settle_ms - clock_mono_ms();
+    if (left <= 0)
+        finish(k);
+    else if (*wait_ms < 0 || left < *wait_ms)
+        *wait_ms = (int)left;
+}
+
+void execute_input_reply(struct kernel *k, const struct msg *m)
+{
+    struct cell *c = &k->cell;
+    if (strcmp(m->type, "input_reply") != 0 || !c->input_id[0] || !msg_same_sender(m, c->request))
+        return;
+    /* JupyterLab names the request it answers, jupyter_client does not. */
+    const char *answers = jx_get_str(m->parent, "msg_id", NULL);
+    if (answers && strcmp(answers, c->input_id) != 0)
+        return;
+    const json_t *value = json_object_get(m->content, "value");
+    bool closed = !json_is_string(value) || strcmp(json_string_value(value), "\x04") == 0;
+    c->input_id[0] = '\0';
+    runner_answer(&k->runner, closed ? NULL : json_string_value(value), json_string_length(value));
+}

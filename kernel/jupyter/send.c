@@ -1,0 +1,78 @@
+/* How the kernel's messages leave: topic, parent, status. See state.h. What they say is decided elsewhere. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/jx.h"
+#include "base/xalloc.h"
+#include "jupyter/state.h"
+
+void kernel_publish_text(struct kernel *k, const char *type, const struct msg *parent, char *content)
+{
+    char topic[128];
+    int n = snprintf(topic, sizeof topic, "kernel.%s.%s", k->author.session, type);
+    struct packet p;
+    packet_init(&p, &k->author, type, parent, NULL, content);
+    sockets_publish(&k->sockets, k->signer, topic, (size_t)n, &p);
+}
+
+void kernel_publish(struct kernel *k, const char *type, const struct msg *parent, json_t *content)
+{
+    kernel_publish_text(k, type, parent, jx_dump(content));
+    json_decref(content);
+}
+
+void kernel_status(struct kernel *k, const struct msg *parent, const char *state)
+{
+    kernel_publish(k, "status", parent, json_pack("{ss}", "execution_state", state));
+}
+
+/* "execute_request" -> "execute_reply" */
+static void reply_type(const struct msg *m, char *out, size_t size)
+{
+    size_t len = strlen(m->type);
+    const char *tail = "_request";
+    if (len > strlen(tail) && strcmp(m->type + len - strlen(tail), tail) == 0)
+        len -= strlen(tail);
+    snprintf(out, size, "%.*s_reply", (int)len, m->type);
+}
+
+void kernel_reply(struct kernel *k, const struct msg *m, json_t *content, const json_t *metadata)
+{
+    char type[MSG_MAX_TEXT + 16];
+    reply_type(m, type, sizeof type);
+    if (!json_object_get(content, "status"))
+        json_object_set_new(content, "status", json_string("ok"));
+    struct packet p;
+    packet_init(&p, &k->author, type, m, metadata, jx_dump(content));
+    json_decref(content);
+    sockets_reply(&k->sockets, m->channel, k->signer, m, &p);
+}
+
+void kernel_reply_err(struct kernel *k, const struct msg *m, const struct err *e)
+{
+    const char *ename = err_info(e->code)->ename;
+    char *line = xasprintf("%s: %s", ename, e->text);
+    json_t *content = json_pack("{sssssoso}", "status", "error", "ename", ename, "evalue", jx_str(e->text),
+                                "traceback", json_pack("[o]", jx_str(line)));
+    free(line);
+    if (strcmp(m->type, "execute_request") == 0)
+        json_object_set_new(content, "execution_count", json_integer(k->count));
+    kernel_reply(k, m, content, NULL);
+}
+
+void kernel_welcome(struct kernel *k)
+{
+    char topic[SOCKETS_MAX_TOPIC];
+    size_t len;
+    bool none = false;
+    while (!none) {
+        if (!sockets_subscription(&k->sockets, topic, &len, &none))
+            continue;
+        struct packet p;
+        json_t *content = json_pack("{so}", "subscription", jx_text(topic, len));
+        packet_init(&p, &k->author, "iopub_welcome", NULL, NULL, jx_dump(content));
+        json_decref(content);
+        sockets_publish(&k->sockets, k->signer, topic, len, &p);
+    }
+}

@@ -1,0 +1,87 @@
+/*
+ * What the parts of jupyter/ share: the state of the kernel, and how its messages are sent. Everything here belongs to
+ * the socket thread. Not for other folders.
+ */
+#ifndef JUPYTER_STATE_H
+#define JUPYTER_STATE_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "jupyter/history.h"
+#include "jupyter/outbox.h"
+#include "jupyter/parent.h"
+#include "jupyter/runner.h"
+#include "wire/connfile.h"
+#include "wire/heartbeat.h"
+#include "wire/msg.h"
+#include "wire/sign.h"
+#include "wire/sockets.h"
+
+/* After a failed cell the queue is watched so long for the cells that were sent together with it ("Run All"), before
+ * the reply goes out: whatever comes until then was sent by somebody who could not know of the failure. */
+enum { SETTLE_QUIET_MS = 10, SETTLE_MOST_MS = 100, QUEUE_MAX = 10000 };
+
+struct cell {
+    struct msg *request; /* NULL: no cell runs */
+    int64_t count;       /* its execution count */
+    bool silent, stored, stop_on_error, allow_stdin;
+    char started[40];
+    char input_id[64];   /* msg_id of the input_request that waits; "" for none */
+    json_t *error;       /* it ended with this and settles until settle_ms, at most until settle_end_ms */
+    int64_t settle_ms, settle_end_ms;
+};
+
+struct kernel {
+    struct connfile conn;
+    struct signer *signer;
+    struct author author;
+    struct sockets sockets;
+    struct heartbeat heartbeat;
+    struct outbox outbox;
+    struct runner runner;
+    struct history *history;
+    struct parent parent;
+    int signal_fd;
+    int64_t count; /* execution counter */
+    struct cell cell;
+    struct msg *queue, *queue_last; /* execute requests that wait */
+    size_t queued;
+    int64_t stop_ms; /* 0: serving; else when to give up waiting for the cell */
+};
+
+/* ---- send.c ---- */
+/* content: taken. */
+void kernel_publish(struct kernel *k, const char *type, const struct msg *parent, json_t *content);
+void kernel_publish_text(struct kernel *k, const char *type, const struct msg *parent, char *content);
+void kernel_status(struct kernel *k, const struct msg *parent, const char *state);
+/* The reply to m on its channel: content (taken) with "status": "ok" unless it has a status. metadata: borrowed or NULL. */
+void kernel_reply(struct kernel *k, const struct msg *m, json_t *content, const json_t *metadata);
+void kernel_reply_err(struct kernel *k, const struct msg *m, const struct err *e);
+void kernel_welcome(struct kernel *k);
+
+/* ---- dispatch.c ---- */
+/* Work on one message; m is taken. */
+void kernel_dispatch(struct kernel *k, struct msg *m);
+/* Everything that waits on a ROUTER channel now. */
+void kernel_drain(struct kernel *k, enum channel ch);
+
+/* ---- kernel.c ---- */
+/* End soon: stop the cell, answer what waits, leave. */
+void kernel_stop(struct kernel *k);
+
+/* ---- execute.c ---- */
+void execute_queue(struct kernel *k, struct msg *m); /* m is taken */
+/* What the cell thread has shown since; *wait_ms: when to look again or -1. */
+void execute_outputs(struct kernel *k, int *wait_ms);
+void execute_input_reply(struct kernel *k, const struct msg *m);
+/* Answer all waiting requests with "aborted". */
+void execute_abort_queue(struct kernel *k);
+
+/* ---- requests.c: one handler a message type; each sends its reply ---- */
+typedef void handler_fn(struct kernel *k, const struct msg *m);
+handler_fn handle_kernel_info, handle_complete, handle_inspect, handle_is_complete, handle_history, handle_comm_info,
+    handle_comm_open, handle_connect, handle_interrupt, handle_shutdown, handle_ignored;
+
+#endif
