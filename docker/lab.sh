@@ -9,8 +9,8 @@ mkdir -p notebooks
 
 # Lab 2 is where the hands-on part starts; without it, the first notebook there is.
 first=
-for notebook in notebooks/2*.ipynb notebooks/*.ipynb; do
-    if [ -f "$notebook" ]; then first=${notebook#notebooks/}; break; fi
+for notebook in notebooks/02_*.ipynb notebooks/*.ipynb; do
+    if [ -f "$notebook" ]; then first=$notebook; break; fi
 done
 
 [ -z "${LAB_PORT:-}" ] || set -- "--ServerApp.port=$LAB_PORT" "$@"
@@ -21,5 +21,5 @@ done
 VIRTUAL_ENV=$root/.venv
 PATH=$root/.venv/bin:$root/build/bin:$PATH
 export VIRTUAL_ENV PATH
-cd notebooks
-exec jupyter lab "--ServerApp.root_dir=$root/notebooks" "$@"
+# Jupyter serves nothing outside its root, and the notebooks show pictures of ../images: the root is the project.
+exec jupyter lab "--ServerApp.root_dir=$root" "--ServerApp.preferred_dir=$root/notebooks" "$@"

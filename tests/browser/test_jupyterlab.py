@@ -1,0 +1,225 @@
+"""JupyterLab with our kernel in headless Chromium: what a learner sees when lab 2 runs, and what the keys do.
+
+Pictures of the notebook (both themes, wide and narrow) are left in build/screenshots/.
+"""
+import json
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import sync_playwright
+
+from conftest import BIN, ROOT, Workspace, end_leftovers, short_dir
+from lab import CHROMIUM_ARGS, Lab, Notebook
+
+CHROMIUM = Path("/usr/bin/chromium")
+LAB2 = "notebooks/02_lab_creating_and_exploring.ipynb"
+SCRATCH = "notebooks/scratch.ipynb"
+SCREENSHOTS = ROOT / "build/screenshots"
+READABLE = 4.5  # WCAG AA: contrast of text of normal size
+
+pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason=f"no {CHROMIUM}: Chromium is no Debian package here")
+
+
+def scratch_notebook(cells=6):
+    empty = [{"cell_type": "code", "id": f"cell-{n}", "metadata": {}, "source": "", "outputs": [],
+              "execution_count": None} for n in range(cells)]
+    spec = {"name": "lakebase", "display_name": "Lakebase (SQL)", "language": "sql"}
+    return {"cells": empty, "metadata": {"kernelspec": spec}, "nbformat": 4, "nbformat_minor": 5}
+
+
+@pytest.fixture(scope="module")
+def lab(kernelspec):
+    """`make lab` over a copy of notebooks/ and images/; the workspace is the one that the kernel starts."""
+    home = short_dir("lbb-")
+    state = home / "state"
+    state.mkdir(mode=0o711)
+    root = home / "root"
+    for folder in ("notebooks", "images", "docker"):
+        shutil.copytree(ROOT / folder, root / folder)
+    (root / ".venv").symlink_to(ROOT / ".venv")
+    (root / "build").mkdir()
+    (root / "build/bin").symlink_to(BIN)
+    (root / SCRATCH).write_text(json.dumps(scratch_notebook()))
+    server = Lab(home, root, {**os.environ, "LAKEBASE_STATE_DIR": str(state)})
+    try:
+        yield server.start()
+    finally:
+        server.stop()
+        workspace = Workspace(state)
+        workspace.run("reset", "--yes", check=False)
+        workspace.run("stop", check=False)
+        left = end_leftovers(home)
+        shutil.rmtree(home, ignore_errors=True)
+    assert not left, f"still running after the end: {left}"
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(scope="module")
+def lab2(lab, browser):
+    """Notebook 2 after Run All."""
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    for old in SCREENSHOTS.glob("lab2-*.png"):
+        old.unlink()
+    notebook = Notebook(browser, lab, LAB2)
+    notebook.stored_tables = notebook.measure("tables")
+    notebook.run_all()
+    yield notebook
+    notebook.close()
+
+
+@pytest.fixture(scope="module")
+def scratch(lab2, lab, browser):
+    """Empty cells and a session in the instance that lab 2 has made."""
+    notebook = Notebook(browser, lab, SCRATCH)
+    assert not errors(notebook.run_cell(0, "%connect workshop"))
+    yield notebook
+    notebook.close()
+
+
+def code_cells(notebook):
+    """[(index, cell)] of the cells with code in them."""
+    return [(index, cell) for index, cell in enumerate(notebook.cells())
+            if cell["cell_type"] == "code" and cell["source"].strip()]
+
+
+def tags(cell):
+    return cell["metadata"].get("tags", [])
+
+
+def errors(cell):
+    return ["\n".join(output["traceback"]) for output in cell["outputs"] if output["output_type"] == "error"]
+
+
+# ---- lab 2 after Run All ------------------------------------------------------------------------------
+
+def test_run_all_ends_without_an_unexpected_error(lab2):
+    unexpected = {cell["id"]: errors(cell) for _, cell in code_cells(lab2)
+                  if errors(cell) and "raises-exception" not in tags(cell)}
+    assert not unexpected
+    missed = [cell["id"] for _, cell in code_cells(lab2) if "raises-exception" in tags(cell) and not errors(cell)]
+    assert not missed, "these cells should show an error"
+    assert all(cell["execution_count"] for _, cell in code_cells(lab2))
+    assert lab2.kernel_status == "idle"
+    assert not lab2.problems, "errors in the page's own scripts"
+
+
+def test_every_check_is_green(lab2):
+    checks = {cell["id"]: lab2.measure("text", index) for index, cell in code_cells(lab2)
+              if cell["source"].startswith("%lab check")}
+    assert len(checks) >= 7
+    assert not {name: text for name, text in checks.items() if "✗" in text or "✓" not in text}
+
+
+def test_pictures_are_shown(lab2):
+    pictures = lab2.measure("pictures")
+    assert pictures["all"] and not pictures["broken"], pictures
+
+
+def test_progress_has_given_way_to_its_result(lab2):
+    assert lab2.page.locator(".jp-OutputArea-output progress").count() == 0
+    for index, cell in code_cells(lab2):
+        if cell["source"].startswith(("%instance create", "%instance start", "%instance resize")):
+            text = lab2.measure("text", index)
+            assert "workshop" in text and "AVAILABLE" in text, f"{cell['id']}: {text!r}"
+
+
+def test_stored_tables_are_drawn_before_any_run(lab2):
+    """A notebook that was never run here is not trusted: JupyterLab cleans its HTML, and the tables must survive it."""
+    stored = json.loads((ROOT / LAB2).read_text())
+    html = [output for cell in stored["cells"] for output in cell.get("outputs", []) if "text/html" in output.get("data", {})]
+    assert len(html) > 5, "notebook 2 is stored without its outputs"
+    assert len(lab2.stored_tables) == sum("".join(output["data"]["text/html"]).count("<table") for output in html)
+    now = {tuple(table["head"]): table["align"] for table in lab2.measure("tables")}
+    for table in lab2.stored_tables:
+        assert now.get(tuple(table["head"]), table["align"]) == table["align"], table
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1400, 700])
+def test_readable_and_inside_the_page(lab2, theme, width):
+    lab2.theme(theme)
+    lab2.resize(width)
+    try:
+        lab2.shots(SCREENSHOTS, f"lab2-{theme}-{width}")
+        assert not lab2.measure("overflow")
+        assert lab2.measure("textsUnder", ".jp-OutputArea-output table") > 100
+        assert not lab2.measure("faint", ".jp-OutputArea-output", READABLE)
+    finally:
+        lab2.theme("light")
+        lab2.resize(1400)
+
+
+def test_control_s_saves_the_outputs(lab2):
+    saved = lab2.save()
+    empty = [cell["id"] for cell in saved["cells"] if cell["cell_type"] == "code" and "check" in tags(cell)
+             and not cell["outputs"]]
+    assert not empty
+    assert "<progress" not in json.dumps(saved["cells"])
+
+
+# ---- keys and looks, cell by cell ---------------------------------------------------------------------
+
+def test_null_is_not_an_empty_string_nor_the_word(scratch):
+    scratch.run_cell(1, "SELECT NULL AS nothing, 'NULL' AS word, '' AS empty;")
+    nothing, word, empty = scratch.measure("look", 1)[:3]
+    assert nothing["text"] == word["text"] == "NULL" and empty["text"] == ""
+    assert (nothing["slant"], nothing["tag"]) != (word["slant"], word["tag"])
+
+
+def test_markup_in_data_stays_text(scratch):
+    scratch.run_cell(1, "SELECT '<b id=\"bold\">&amp;</b><script>window.hacked = 1</script>' AS t;")
+    assert scratch.measure("look", 1)[0]["text"] == '<b id="bold">&amp;</b><script>window.hacked = 1</script>'
+    assert scratch.page.evaluate("window.hacked") is None
+
+
+def test_tab_completes_magics(scratch):
+    offered = scratch.complete(2, "%in")
+    assert "%instance" in offered, offered
+    offered = scratch.complete(2, "%instance ")
+    assert {"create", "list", "show", "stop", "start"} <= set(offered), offered
+
+
+def test_tab_completes_columns_of_the_table(scratch):
+    scratch.type(2, "SELECT  FROM shop.products")
+    for _ in range(len(" FROM shop.products")):
+        scratch.page.keyboard.press("ArrowLeft")
+    scratch.page.keyboard.insert_text("pri")
+    assert "price" in scratch.complete_here(2)
+
+
+def test_shift_tab_shows_help(scratch):
+    scratch.type(2, "%instance")
+    help_text = scratch.tooltip()
+    assert "create" in help_text and "resize" in help_text, help_text
+
+
+def test_interrupt_stops_the_query_and_keeps_the_session(scratch):
+    backend = scratch.run_cell(1, "SELECT pg_backend_pid() AS pid;")
+    before = scratch.start_cell(2, "SELECT pg_sleep(60);")
+    scratch.page.wait_for_function("() => labTest.kernelStatus() === 'busy'")
+    for key in ("Escape", "i", "i"):
+        scratch.page.keyboard.press(key)
+    stopped = scratch.wait_cell(2, before)
+    assert "57014" in errors(stopped)[0]
+    after = scratch.run_cell(3, "SELECT pg_backend_pid() AS pid;")
+    assert after["outputs"][0]["data"] == backend["outputs"][0]["data"]
+
+
+@pytest.mark.parametrize("cell, wrong", [
+    ("SELECT id,\n       nmae\nFROM   shop.customers;", "nmae"),
+    ("SELECT 1;\n\nSELECT 'größer ✓', stokc FROM shop.products;", "stokc FROM shop.products;"),
+])
+def test_the_caret_stands_under_the_wrong_word(scratch, cell, wrong):
+    assert errors(scratch.run_cell(4, cell))
+    caret = scratch.measure("caret", 4)
+    assert caret, "no line with a caret in the output"
+    assert caret["from"] == wrong, caret
