@@ -14,22 +14,23 @@ enum param { END = 0, NAME, SCHEMA, VISIBLE, HIDE_SYSTEM, KINDS };
 struct listing {
     const char *command, *title, *sql, *sql_plus; /* sql_plus: with "+" */
     enum param params[6];                         /* of both queries, in order */
+    bool count;                                   /* psql puts the number of rows under it */
 };
 
 static const struct listing listings[] = {
-    {"l", "List of databases", sql_list_databases, sql_list_databases_plus, {NAME}},
-    {"dn", "List of schemas", sql_list_schemas, sql_list_schemas_plus, {NAME, HIDE_SYSTEM}},
-    {"du", "List of roles", sql_list_roles, sql_list_roles_plus, {NAME, HIDE_SYSTEM}},
-    {"dg", "List of roles", sql_list_roles, sql_list_roles_plus, {NAME, HIDE_SYSTEM}},
-    {"dx", "List of installed extensions", sql_list_extensions, sql_list_extensions, {NAME}},
-    {"df", "List of functions", sql_list_functions, sql_list_functions, {NAME, SCHEMA, VISIBLE, HIDE_SYSTEM}},
-    {"dp", "Access privileges", sql_list_privileges, sql_list_privileges, {NAME, SCHEMA, VISIBLE, HIDE_SYSTEM}},
-    {"z", "Access privileges", sql_list_privileges, sql_list_privileges, {NAME, SCHEMA, VISIBLE, HIDE_SYSTEM}},
+    {"l", "List of databases", sql_list_databases, sql_list_databases_plus, {NAME}, true},
+    {"dn", "List of schemas", sql_list_schemas, sql_list_schemas_plus, {NAME, HIDE_SYSTEM}, true},
+    {"du", "List of roles", sql_list_roles, sql_list_roles_plus, {NAME, HIDE_SYSTEM}, false},
+    {"dg", "List of roles", sql_list_roles, sql_list_roles_plus, {NAME, HIDE_SYSTEM}, false},
+    {"dx", "List of installed extensions", sql_list_extensions, sql_list_extensions, {NAME}, true},
+    {"df", "List of functions", sql_list_functions, sql_list_functions, {NAME, SCHEMA, VISIBLE, HIDE_SYSTEM}, true},
+    {"dp", "Access privileges", sql_list_privileges, sql_list_privileges, {NAME, SCHEMA, VISIBLE, HIDE_SYSTEM}, true},
+    {"z", "Access privileges", sql_list_privileges, sql_list_privileges, {NAME, SCHEMA, VISIBLE, HIDE_SYSTEM}, true},
 };
 static const struct listing relations = {
-    "d", "List of relations", sql_list_relations, sql_list_relations_plus, {NAME, SCHEMA, VISIBLE, HIDE_SYSTEM, KINDS}};
+    "d", "List of relations", sql_list_relations, sql_list_relations_plus, {NAME, SCHEMA, VISIBLE, HIDE_SYSTEM, KINDS}, true};
 static const struct listing indexes = {
-    "di", "List of relations", sql_list_indexes, sql_list_indexes_plus, {NAME, SCHEMA, VISIBLE, HIDE_SYSTEM, KINDS}};
+    "di", "List of relations", sql_list_indexes, sql_list_indexes_plus, {NAME, SCHEMA, VISIBLE, HIDE_SYSTEM, KINDS}, true};
 
 /* "dt", "dtv", …: the kinds of relations (pg_class.relkind) for the letters behind the d. false: another command. */
 static bool relation_kinds(const char *command, size_t len, char kinds[16])
@@ -93,7 +94,7 @@ static bool list(struct pg_conn *conn, const struct listing *l, bool plus, const
     out->begin(out->self, l->title);
     if (!pg_exec(conn, plus ? l->sql_plus : l->sql, values, n, &rows, c, e))
         return false;
-    out->end(out->self, NULL);
+    out->end(out->self, l->count ? NULL : "");
     return true;
 }
 

@@ -14,7 +14,10 @@ SELECT n.nspname AS "Schema",
                           || CASE WHEN NOT pol.polpermissive THEN ' (RESTRICTIVE)' ELSE '' END
                           || CASE WHEN pol.polcmd <> '*' THEN ' (' || pol.polcmd::pg_catalog.text || '):' ELSE ':' END
                           || COALESCE(E'\n  (u): ' || pg_catalog.pg_get_expr(pol.polqual, pol.polrelid), '')
-                          || COALESCE(E'\n  (c): ' || pg_catalog.pg_get_expr(pol.polwithcheck, pol.polrelid), ''),
+                          || COALESCE(E'\n  (c): ' || pg_catalog.pg_get_expr(pol.polwithcheck, pol.polrelid), '')
+                          || CASE WHEN pol.polroles <> '{0}' THEN E'\n  to: ' ||
+                               (SELECT pg_catalog.string_agg(r.rolname, ', ' ORDER BY r.rolname)
+                                FROM pg_catalog.pg_roles r WHERE r.oid = ANY (pol.polroles)) ELSE '' END,
                           E'\n' ORDER BY pol.polname)
                  FROM pg_catalog.pg_policy pol WHERE pol.polrelid = c.oid), '') AS "Policies"
 FROM pg_catalog.pg_class c

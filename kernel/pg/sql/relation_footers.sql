@@ -23,12 +23,15 @@ SELECT place, heading, line FROM (
          || CASE WHEN i.indisclustered THEN ', clustered' ELSE '' END
          || CASE WHEN NOT i.indisvalid THEN ', invalid' ELSE '' END
          || CASE WHEN NOT i.indimmediate THEN ', deferrable' ELSE '' END
+         || CASE WHEN k.condeferred THEN ', initially deferred' ELSE '' END
          || CASE WHEN i.indisreplident THEN ', replica identity' ELSE '' END
   FROM pg_catalog.pg_index i
   JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid
   JOIN pg_catalog.pg_am am ON am.oid = x.relam
   JOIN pg_catalog.pg_class t ON t.oid = i.indrelid
   JOIN pg_catalog.pg_namespace n ON n.oid = t.relnamespace
+  LEFT JOIN pg_catalog.pg_constraint k ON k.conindid = i.indexrelid AND k.conrelid = i.indrelid
+    AND k.contype IN ('p', 'u', 'x')
   WHERE i.indexrelid = $1::pg_catalog.oid
   -- a sequence: whose it is
   UNION ALL
@@ -128,13 +131,13 @@ SELECT place, heading, line FROM (
   HAVING pg_catalog.count(*) > 0
   UNION ALL
   SELECT 101, NULL, '',
-         CASE WHEN c.relkind = 'p' THEN 'Number of partitions: ' ELSE 'Number of child tables: ' END
+         CASE WHEN c.relkind IN ('p', 'I') THEN 'Number of partitions: ' ELSE 'Number of child tables: ' END
          || pg_catalog.count(i.inhrelid) || CASE WHEN pg_catalog.count(i.inhrelid) > 0
                                                  THEN ' (Use \d+ to list them.)' ELSE '' END
   FROM pg_catalog.pg_class c
   LEFT JOIN pg_catalog.pg_inherits i ON i.inhparent = c.oid
-  WHERE c.oid = $1::pg_catalog.oid AND c.relkind IN ('r', 'p', 'f')
+  WHERE c.oid = $1::pg_catalog.oid AND c.relkind IN ('r', 'p', 'f', 'I')
   GROUP BY c.oid, c.relkind
-  HAVING c.relkind = 'p' OR pg_catalog.count(i.inhrelid) > 0
+  HAVING c.relkind IN ('p', 'I') OR pg_catalog.count(i.inhrelid) > 0
 ) f
 ORDER BY place, key
