@@ -47,10 +47,18 @@ static struct pg_conn *open_database(struct request *r, const struct catalog_row
                 row.name, inst_state_name(row.state));
         return NULL;
     }
-    struct pg_conn *conn = cluster_connect(r->ws->clusters, row.uid, catalog->database, NULL, e);
-    if (!conn)
-        err_wrap(e, "catalog '%s', database '%s'", catalog->name, catalog->database);
-    return conn;
+    struct err why = {0}, none = {0};
+    bool there = true;
+    struct pg_conn *conn = cluster_connect(r->ws->clusters, row.uid, catalog->database, NULL, &why);
+    if (conn)
+        return conn;
+    /* A database that somebody dropped will not come back by itself; said as an error that clients do not retry. */
+    if (cluster_database_exists(r->ws->clusters, row.uid, catalog->database, &there, &none) && !there)
+        err_set(e, ERR_NOT_FOUND, "Database '%s' of catalog '%s' does not exist on instance '%s' any more",
+                catalog->database, catalog->name, row.name);
+    else
+        err_set(e, why.code, "catalog '%s', database '%s': %s", catalog->name, catalog->database, why.text);
+    return NULL;
 }
 
 static char *text_of(const struct pg_value *v) { return xstrndup(v->text ? v->text : "", v->text ? v->len : 0); }
