@@ -1,4 +1,4 @@
-/* What the tests measure inside the page: the notebook's model, and what is really drawn. Not for changing things. */
+/* What the tests measure inside the page: the notebook's model, and what is really drawn. Only `plant` adds to it. */
 (() => {
     const app = () => window.jupyterapp;
     const panel = () => app().shell.currentWidget;
@@ -89,6 +89,12 @@
             return window.innerWidth === width && box.right <= width + 1 && box.width > width / 3;
         },
         windows: () => Math.ceil(scroller().scrollHeight / scroller().clientHeight),
+        /* Brings a cell to the upper edge of the window. */
+        bring: async (index) => {
+            const by = element(index).getBoundingClientRect().top - scroller().getBoundingClientRect().top;
+            scroller().scrollTop += by - 10;
+            await frames();
+        },
         scrollTo: async (number) => {
             scroller().scrollTop = number * scroller().clientHeight;
             await frames();
@@ -108,7 +114,7 @@
         /* How many letters `faint` would look at: a check of nothing is no check. */
         textsUnder: (selector) => [...document.querySelectorAll(selector)]
             .reduce((sum, root) => sum + [...letters(root)].length, 0),
-        /* The page, the notebook and each output stay inside their width; an output may scroll by itself. */
+        /* The page and the notebook stay inside their width; what is wider in an output can be scrolled to. */
         overflow: () => {
             const wide = [];
             const root = document.documentElement;
@@ -116,8 +122,17 @@
             if (scroller().scrollWidth > scroller().clientWidth)
                 wide.push(['notebook', scroller().scrollWidth, scroller().clientWidth]);
             const edge = scroller().getBoundingClientRect().right + 1;
-            for (const output of document.querySelectorAll('.jp-Notebook .jp-OutputArea-output'))
-                if (output.getBoundingClientRect().right > edge) wide.push([cellOf(output), 'past the edge']);
+            const scrolls = (node) => ['auto', 'scroll'].includes(getComputedStyle(node).overflowX);
+            const reachable = (node) => {
+                for (let at = node; at && at !== scroller(); at = at.parentElement) if (scrolls(at)) return true;
+                return false;
+            };
+            for (const node of document.querySelectorAll('.jp-Notebook .jp-OutputArea-output, .jp-OutputArea-output *')) {
+                if (!drawn(node)) continue;
+                if (node.getBoundingClientRect().right > edge && !reachable(node)) wide.push([cellOf(node), 'past the edge']);
+                if (node.scrollWidth > node.clientWidth + 1 && getComputedStyle(node).overflowX === 'hidden')
+                    wide.push([cellOf(node), 'cut off']);
+            }
             return wide;
         },
         /* Pictures of the text cells that did not load, and how many there are. */
@@ -133,6 +148,15 @@
         })),
         /* What is to be read in the outputs of a cell. */
         text: (index) => [...element(index).querySelectorAll('.jp-OutputArea-output')].map((o) => o.innerText).join('\n'),
+        /* Puts HTML where an output of the cell stands, so that a test can see a measurement find a fault; "": away. */
+        plant: (index, html) => {
+            element(index).querySelector('.planted')?.remove();
+            if (!html) return;
+            const output = document.createElement('div');
+            output.className = 'jp-OutputArea-output planted';
+            output.innerHTML = html;
+            element(index).append(output);
+        },
         /* What completion offers: the list, or the words of the cell when it was changed; null when neither is there. */
         completed: (index, before) => {
             const items = [...document.querySelectorAll('.jp-Completer:not(.lm-mod-hidden) .jp-Completer-item')];

@@ -222,4 +222,26 @@ def test_the_caret_stands_under_the_wrong_word(scratch, cell, wrong):
     assert errors(scratch.run_cell(4, cell))
     caret = scratch.measure("caret", 4)
     assert caret, "no line with a caret in the output"
+    assert caret["widths"] == 1, f"not a monospace font: {caret}"
     assert caret["from"] == wrong, caret
+
+
+@pytest.mark.parametrize("fault, html, found", [
+    ("faint", '<p style="color:#999;background:#fff">faint</p>', lambda nb: nb.measure("faint", ".planted", READABLE)),
+    ("faint", '<p style="opacity:0.3">faint</p>', lambda nb: nb.measure("faint", ".planted", READABLE)),
+    ("wide", '<style>.planted { overflow: visible !important }</style><div style="width:3000px">far</div>',
+     lambda nb: nb.measure("overflow")),
+    ("cut", '<div style="overflow:hidden;width:20px;white-space:nowrap">a long text</div>',
+     lambda nb: nb.measure("overflow")),
+    ("caret", "<pre>SELECT nmae\n      ^</pre>", lambda nb: nb.measure("caret", 5)["from"] != "nmae"),
+    ("caret", '<pre style="font-family:serif">SELECT iiii, nmae\n             ^</pre>',
+     lambda nb: nb.measure("caret", 5)["widths"] > 1),
+])
+def test_the_measurements_find_a_planted_fault(scratch, fault, html, found):
+    """The proof that the tests above can fail."""
+    scratch.measure("plant", 5, html)
+    try:
+        assert found(scratch), fault
+    finally:
+        scratch.measure("plant", 5, "")
+    assert not scratch.measure("overflow") and scratch.measure("caret", 5) is None
