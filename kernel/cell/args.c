@@ -17,7 +17,8 @@ struct value {
 
 struct args {
     const struct arg_row *rows;
-    struct value *first, **last;
+    struct value *first, **last; /* in the order they were given */
+    const struct value **of_row; /* the first value of each row, NULL: none */
 };
 
 struct word {
@@ -99,14 +100,7 @@ static int next_word(struct parser *p, struct word *w)
     return -1;
 }
 
-static const struct value *find(const struct args *a, const struct arg_row *row)
-{
-    for (const struct value *v = a->first; v; v = v->next) {
-        if (v->row == row)
-            return v;
-    }
-    return NULL;
-}
+static const struct value *find(const struct args *a, const struct arg_row *row) { return a->of_row[row - a->rows]; }
 
 /* How the row is called in messages: "--capacity" or "NAME". */
 static const char *label(struct parser *p, const struct arg_row *row)
@@ -157,42 +151,48 @@ static const char *choice_of(const struct arg_row *row, const char *text)
     return NULL;
 }
 
-static const char *shown(struct parser *p, const struct arg_row *row, const char *text)
+/* "--limit takes a whole number, not 'x'"; a secret is not repeated. Returns false. */
+static bool refuse(struct parser *p, const struct arg_row *row, const char *text, const char *what)
 {
-    return row->flags & ARG_SECRET ? "the value" : arena_printf(p->arena, "'%s'", text);
+    bool secret = row->flags & ARG_SECRET;
+    return err_set(p->e, ERR_USAGE, "%s %s, not %s%s%s", label(p, row), what, secret ? "" : "'",
+                   secret ? "the value given" : text, secret ? "" : "'");
+}
+
+static bool refuse_choice(struct parser *p, const struct arg_row *row, const char *text)
+{
+    struct buf all;
+    buf_init(&all, 400);
+    for (const char *const *c = row->choices; *c; c++)
+        buf_printf(&all, "%s%s", c == row->choices ? "is " : c[1] ? ", " : " or ", *c);
+    refuse(p, row, text, buf_str(&all));
+    buf_release(&all);
+    return false;
 }
 
 static bool check_value(struct parser *p, const struct arg_row *row, const char **text, long long *number)
 {
-    const char *name = label(p, row), *given = shown(p, row, *text);
+    const char *choice;
     switch (row->type) {
     case ARG_INT:
         if (!parse_int(*text, number))
-            return err_set(p->e, ERR_USAGE, "%s takes a whole number, not %s", name, given);
+            return refuse(p, row, *text, "takes a whole number");
         break;
     case ARG_DURATION:
         if (!parse_duration(*text, number))
-            return err_set(p->e, ERR_USAGE, "%s takes a duration such as 500ms, 3s, 2m or 1h, not %s", name, given);
+            return refuse(p, row, *text, "takes a duration such as 500ms, 3s, 2m or 1h");
         break;
-    case ARG_CHOICE: {
-        const char *choice = choice_of(row, *text);
-        if (choice) {
-            *text = choice;
-            return true;
-        }
-        struct buf all;
-        buf_init(&all, 400);
-        for (const char *const *c = row->choices; *c; c++)
-            buf_printf(&all, "%s%s", c == row->choices ? "" : c[1] ? ", " : " or ", *c);
-        err_set(p->e, ERR_USAGE, "%s is %s, not %s", name, buf_str(&all), given);
-        buf_release(&all);
-        return false;
-    }
+    case ARG_CHOICE:
+        choice = choice_of(row, *text);
+        if (!choice)
+            return refuse_choice(p, row, *text);
+        *text = choice;
+        return true;
     case ARG_WORD: case ARG_FLAG: case ARG_REST:
         return true;
     }
     if ((row->min || row->max) && (*number < row->min || *number > row->max))
-        return err_set(p->e, ERR_USAGE, "%s is between %lld and %lld, not %s", name, row->min, row->max, given);
+        return refuse(p, row, *text, arena_printf(p->arena, "is between %lld and %lld", row->min, row->max));
     return true;
 }
 
@@ -208,6 +208,8 @@ static bool add_value(struct parser *p, const struct arg_row *row, const char *t
         return fail_at(p, start, end);
     struct value *v = arena_alloc(p->arena, sizeof *v);
     *v = (struct value){.row = row, .text = text, .number = number};
+    if (!find(p->out, row))
+        p->out->of_row[row - p->rows] = v;
     *p->out->last = v;
     p->out->last = &v->next;
     return true;
@@ -397,6 +399,10 @@ const struct args *args_parse(struct arena *a, const struct arg_row *rows, const
     struct args *out = arena_alloc(a, sizeof *out);
     out->rows = rows ? rows : none;
     out->last = &out->first;
+    size_t n_rows = 0;
+    while (out->rows[n_rows].name)
+        n_rows++;
+    out->of_row = arena_alloc(a, (n_rows + 1) * sizeof *out->of_row);
     struct parser p = {.arena = a, .rows = out->rows, .text = text, .len = len, .line = line, .column = column,
                        .out = out, .e = e};
     p.spare = arena_alloc(a, len + 2);

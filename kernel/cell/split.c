@@ -151,6 +151,10 @@ static bool add_sql(struct splitter *s, struct err *e)
     while (sql_next(s->text, s->len, &s->at, true, &span, &open)) {
         if (open != SQL_CLOSED && open < SQL_IN_PAREN)
             return open_error(s, span.open_at, open, e);
+        if (span.backslash) {
+            err_set(e, ERR_SYNTAX, "a backslash command needs a line of its own, after a semicolon");
+            return fail_at(s, span.backslash, 1, e);
+        }
         struct cell_item *item = add_item(s, CELL_SQL, e);
         if (!item)
             return fail_at(s, span.start, 1, e);

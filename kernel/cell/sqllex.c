@@ -269,6 +269,8 @@ bool sql_next(const char *text, size_t len, size_t *pos, bool stop_at_magic, str
         size_t end = x.at;
         while (x.at < len && !out->terminated) {
             size_t from = x.at;
+            if (text[from] == '\\' && !out->backslash)
+                out->backslash = from;
             out->terminated = step(&x);
             /* Blanks and comments at the end do not belong to the statement. */
             bool comment = (text[from] == '-' && x.at - from > 1) || (text[from] == '/' && x.at - from > 1);

@@ -12,9 +12,10 @@
 enum sql_open { SQL_CLOSED = 0, SQL_IN_STRING, SQL_IN_IDENT, SQL_IN_DOLLAR, SQL_IN_COMMENT, SQL_IN_PAREN, SQL_IN_ATOMIC };
 
 struct sql_span {
-    size_t start, len; /* bytes in the text; leading blanks and comments and the final semicolon are not in it */
+    size_t start, len; /* bytes in the text; blanks and comments around it and the semicolon are not in it */
     bool terminated;   /* a semicolon ended it */
     size_t open_at;    /* byte where what is still open began, when *open is a quote or a comment */
+    size_t backslash;  /* byte of the first backslash outside quotes, which no SQL has; 0: none */
 };
 
 /* The next statement at or after *pos; false: only blanks and comments are left. Moves *pos behind its semicolon.
