@@ -74,20 +74,17 @@ static char *dir_of(const struct clusters *all, const char *uid) { return xaspri
 /* Servers that live on ask the responder at the port in their pg_hba.conf. */
 static void repoint(struct clusters *all, const char *uid)
 {
-    char *dir = dir_of(all, uid), *data = xasprintf("%s/data", dir);
+    char *dir = dir_of(all, uid);
     struct server s;
     struct err e;
     bool changed;
     err_init(&e);
-    server_user_enter(&all->user);
-    bool there = fs_exists(data);
-    server_user_leave(&all->user);
+    bool there = own_dir_has(&all->user, dir, "data/PG_VERSION");
     process_find(all, dir, &s);
     if (there && !conf_write_hba(all, dir, uid, &changed, &e))
         log_err("cluster", uid, &e);
     else if (there && changed && s.pid)
         kill(s.pid, SIGHUP);
-    free(data);
     free(dir);
 }
 
@@ -315,16 +312,6 @@ static bool check_spec(const struct cluster_spec *spec, struct err *e)
            err_set(e, ERR_INVALID_PARAMETER, "capacity '%s' is not one of CU_1, CU_2, CU_4, CU_8", spec->capacity);
 }
 
-static bool is_there(struct clusters *all, const char *dir)
-{
-    char *path = xasprintf("%s/data/PG_VERSION", dir);
-    server_user_enter(&all->user);
-    bool there = fs_exists(path);
-    server_user_leave(&all->user);
-    free(path);
-    return there;
-}
-
 /* The cluster was made by this major version: another program cannot read its files. */
 static bool same_version(struct clusters *all, const char *dir, const char *name, struct err *e)
 {
@@ -390,7 +377,7 @@ bool cluster_create(struct clusters *all, struct cluster_spec *spec, struct canc
     if (!dir)
         return false;
     template_creating(all, 1);
-    bool ok = (is_there(all, dir) || (own_dir_remove(&all->user, dir, e) && template_take(all, dir, c, e))) &&
+    bool ok = (own_dir_has(&all->user, dir, "data/PG_VERSION") || (own_dir_remove(&all->user, dir, e) && template_take(all, dir, c, e))) &&
               same_version(all, dir, spec->name, e) && run_server(all, dir, spec, c, e) &&
               set_up_owner(all, dir, spec->owner, c, e);
     template_creating(all, -1);
@@ -405,7 +392,7 @@ bool cluster_start(struct clusters *all, struct cluster_spec *spec, struct cance
     char *dir = claim(all, spec->uid, e);
     if (!dir)
         return false;
-    bool ok = is_there(all, dir) || err_set(e, ERR_NOT_FOUND, "the files of instance '%s' are gone", spec->name);
+    bool ok = own_dir_has(&all->user, dir, "data/PG_VERSION") || err_set(e, ERR_NOT_FOUND, "the files of instance '%s' are gone", spec->name);
     ok = ok && same_version(all, dir, spec->name, e) && run_server(all, dir, spec, c, e);
     release(all, spec->uid, dir);
     return ok;
@@ -418,7 +405,7 @@ bool cluster_stop(struct clusters *all, const char *uid, struct err *e)
     char *dir = claim(all, uid, e);
     if (!dir)
         return false;
-    bool ok = !is_there(all, dir) || process_stop(all, dir, false, e);
+    bool ok = !own_dir_has(&all->user, dir, "data/PG_VERSION") || process_stop(all, dir, false, e);
     release(all, uid, dir);
     return ok;
 }

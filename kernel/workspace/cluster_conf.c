@@ -204,6 +204,8 @@ static bool write_certificate(struct clusters *all, const char *dir, const struc
     struct buf pem;
     struct err ignored;
     struct ca_pair pair;
+    /* With a space in it: some clients take the common name for a host name. */
+    char *name = xasprintf("Lakebase instance %s", spec->name);
     err_init(&ignored);
     buf_init(&pem, 65536);
     server_user_enter(&all->user);
@@ -211,7 +213,7 @@ static bool write_certificate(struct clusters *all, const char *dir, const struc
     server_user_leave(&all->user);
     free(path);
     buf_clear(&pem);
-    bool ok = good || ca_issue(all->ca, spec->name, spec->address, true, &pair, e);
+    bool ok = good || ca_issue(all->ca, name, spec->address, true, &pair, e);
     if (ok && !good) {
         buf_puts(&pem, pair.cert);
         buf_puts(&pem, pair.key);
@@ -219,6 +221,7 @@ static bool write_certificate(struct clusters *all, const char *dir, const struc
         ok = buf_ok(&pem, "certificate", e) && put(all, dir, "server.pem", buf_str(&pem), e);
     }
     buf_release_secret(&pem);
+    free(name);
     return ok;
 }
 

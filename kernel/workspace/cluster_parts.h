@@ -97,6 +97,7 @@ bool tree_sync(const char *path, struct err *e);
 /* A folder of the server user, 0700, in one of ours; and its removal with all that is inside (not there: success). */
 bool own_dir_make(const struct server_user *u, const char *dir, struct err *e);
 bool own_dir_remove(const struct server_user *u, const char *dir, struct err *e);
+bool own_dir_has(const struct server_user *u, const char *dir, const char *name);
 
 /* ---- cluster_conf.c --------------------------------------------------------------------------------------- */
 

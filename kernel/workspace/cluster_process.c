@@ -227,27 +227,22 @@ static bool has_ended(pid_t pid, int fd)
     return fd >= 0 ? poll(&p, 1, 0) == 1 : kill(pid, 0) != 0;
 }
 
-/* Until it is ready, or gone (pid 0 in *out: *e tells). No end of time: crash recovery takes what it takes. */
+/* Until it is ready, or gone (pid 0 or another in *out). No end of time: crash recovery takes what it takes. */
 static bool wait_ready(struct clusters *all, const char *dir, pid_t pid, struct server *out, struct cancel *c, struct err *e)
 {
     int events = watch(all, dir), ended = spawn_pidfd(pid);
-    bool ok = true;
-    for (;;) {
+    bool ok;
+    do {
         process_find(all, dir, out);
-        if (out->pid && out->ready)
+        ok = cancel_check(c, e);
+        if ((out->pid && out->ready) || (out->pid != pid && has_ended(pid, ended)))
             break;
-        if (out->pid != pid && has_ended(pid, ended)) {
-            ok = out->pid ? true : say_why(all, dir, e);
-            break;
-        }
-        if (!(ok = wait_event(ended, events, c, e)))
-            break;
-    }
+    } while (ok && wait_event(ended, events, c, e));
     if (events >= 0)
         close(events);
     if (ended >= 0)
         close(ended);
-    return ok;
+    return ok && err_is(e, ERR_NONE);
 }
 
 /* ---- start ---------------------------------------------------------------------------------------------------- */
@@ -286,33 +281,52 @@ static bool launch(struct clusters *all, const char *dir, int alive, pid_t *pid,
     return ok;
 }
 
+/* With the lock in hand nothing of the cluster runs, so a pid file is stale, even if its number is in use. PostgreSQL
+ * itself would take a recycled pid, or a zombie that init does not reap, for a running server. */
+static void remove_pid_file(struct clusters *all, const char *dir)
+{
+    char *path = xasprintf("%s/data/postmaster.pid", dir);
+    server_user_enter(&all->user);
+    unlink(path);
+    server_user_leave(&all->user);
+    free(path);
+}
+
+/* No server was found: start one, unless one shows up. pid: the one to wait for. */
+static bool start_one(struct clusters *all, const char *dir, struct server *out, pid_t *pid, struct err *e)
+{
+    int alive = try_alive(all, dir, e);
+    if (alive < 0 && err_is(e, ERR_NONE)) {
+        /* One that a killed workspace was starting, or what a dead one left. */
+        poll(NULL, 0, RECHECK_MS / 2);
+        process_find(all, dir, out);
+        if ((*pid = out->pid) != 0)
+            return true;
+        wait_dead(all, dir, SIGQUIT, &alive, e);
+    }
+    if (alive < 0)
+        return false;
+    remove_pid_file(all, dir);
+    bool ok = launch(all, dir, alive, pid, e);
+    close(alive); /* the server has it now */
+    return ok;
+}
+
 bool process_start(struct clusters *all, const char *dir, struct server *out, struct cancel *c, struct err *e)
 {
     for (int i = 0; i < 5; i++) {
-        int alive = -1;
         process_find(all, dir, out);
         pid_t pid = out->pid;
-        if (!pid) {
-            /* Held without a server: one that a killed workspace was starting, or backends of a dead one. */
-            alive = try_alive(all, dir, e);
-            if (alive < 0 && err_is(e, ERR_NONE)) {
-                poll(NULL, 0, 50);
-                process_find(all, dir, out);
-                if (!(pid = out->pid) && !wait_dead(all, dir, SIGQUIT, &alive, e))
-                    return false;
-            }
-            if (!pid && (alive < 0 || !launch(all, dir, alive, &pid, e))) {
-                if (alive >= 0)
-                    close(alive);
-                return false;
-            }
-            if (alive >= 0)
-                close(alive); /* the server has it now */
-        }
+        bool launched = !pid;
+        if (!pid && !start_one(all, dir, out, &pid, e))
+            return false;
+        launched = launched && pid != out->pid;
         if (!wait_ready(all, dir, pid, out, c, e))
             return false;
         if (out->pid && out->ready)
             return true;
+        if (launched) /* one that we found may have been on its way out: then it is our turn */
+            return say_why(all, dir, e);
     }
     return err_set(e, ERR_UNAVAILABLE, "the PostgreSQL server does not stay up");
 }

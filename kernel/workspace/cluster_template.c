@@ -113,7 +113,7 @@ static bool put_in_place(struct clusters *all, const char *fresh, struct err *e)
     return ok;
 }
 
-/* Folders that an earlier process was making. */
+/* Folders that an earlier process was making; a server may still run in one. */
 static void remove_leftovers(struct clusters *all, const char *pattern)
 {
     glob_t g = {0};
@@ -121,7 +121,8 @@ static void remove_leftovers(struct clusters *all, const char *pattern)
     glob(pattern, GLOB_NOSORT, NULL, &g);
     for (size_t i = 0; i < g.gl_pathc; i++) {
         err_init(&e);
-        if (!process_stop(all, g.gl_pathv[i], true, &e) || !own_dir_remove(&all->user, g.gl_pathv[i], &e))
+        if ((own_dir_has(&all->user, g.gl_pathv[i], "data") && !process_stop(all, g.gl_pathv[i], true, &e)) ||
+            !own_dir_remove(&all->user, g.gl_pathv[i], &e))
             log_err("cluster", "cannot clear up", &e);
     }
     globfree(&g);

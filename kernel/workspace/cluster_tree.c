@@ -145,3 +145,13 @@ bool own_dir_remove(const struct server_user *u, const char *dir, struct err *e)
         err_errno(e, errno, "cannot remove '%s'", dir);
     return false;
 }
+
+bool own_dir_has(const struct server_user *u, const char *dir, const char *name)
+{
+    char *path = xasprintf("%s/%s", dir, name);
+    server_user_enter(u);
+    bool there = fs_exists(path);
+    server_user_leave(u);
+    free(path);
+    return there;
+}

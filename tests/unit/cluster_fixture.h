@@ -40,8 +40,26 @@ static bool check_login(void *self, const char *user, const char *token, size_t 
     return err_set(e, ERR_LOGIN, "no token of this user");
 }
 
+/* One state folder for all tests of a program: its template is made once. Instances go with each test. */
+static char state_dir[64];
+
+static int group_set_up(void **state)
+{
+    (void)state;
+    snprintf(state_dir, sizeof state_dir, "/tmp/lb-cluster-XXXXXX");
+    return mkdtemp(state_dir) && chmod(state_dir, 0711) == 0 ? 0 : -1;
+}
+
+static int group_tear_down(void **state)
+{
+    struct err e;
+    (void)state;
+    err_init(&e);
+    return fs_remove_tree(state_dir, &e) ? 0 : -1;
+}
+
 struct fixture {
-    char dir[64];
+    const char *dir;
     struct clusters *all;
     char uid[37];
     struct cluster_spec spec;
@@ -65,9 +83,7 @@ static void fixture_open(struct fixture *f)
 static void fixture_init(struct fixture *f)
 {
     memset(f, 0, sizeof *f);
-    snprintf(f->dir, sizeof f->dir, "/tmp/lb-cluster-XXXXXX");
-    assert_non_null(mkdtemp(f->dir));
-    chmod(f->dir, 0711);
+    f->dir = state_dir;
     fixture_open(f);
     ids_uuid(f->uid);
     f->spec = (struct cluster_spec){.uid = f->uid, .name = "lab-instance", .owner = OWNER, .capacity = "CU_1"};
@@ -91,8 +107,6 @@ static void fixture_release(struct fixture *f)
     clusters_sweep(f->all, NULL, 0, &e);
     no_error(&e);
     clusters_close(f->all);
-    fs_remove_tree(f->dir, &e);
-    no_error(&e);
 }
 
 static struct pg_conn *login_with(struct fixture *f, const char *user, const char *password, const char *dbname,

@@ -1,5 +1,11 @@
-/* Clusters against the real PostgreSQL: life cycle, logins, crashes, what the owner may and may not do. */
+/* Clusters against the real PostgreSQL: life cycle, addresses, settings, what a crash at any moment leaves. */
 #include "cluster_fixture.h"
+
+#include <fcntl.h>
+#include <grp.h>
+#include <sys/wait.h>
+
+#include "workspace/netaddr.h"
 
 static struct fixture f;
 
@@ -17,36 +23,445 @@ static int tear_down(void **state)
     return 0;
 }
 
-static void test_life(void **state)
+static void reopen(void)
 {
-    (void)state;
+    clusters_close(f.all);
+    f.all = NULL;
+    fixture_open(&f);
+}
+
+static char *instance_path(const char *name) { return xasprintf("%s/instances/%s/%s", f.dir, f.uid, name); }
+
+/* ---- life -------------------------------------------------------------------------------------------------------- */
+
+static void walk_a_life(void)
+{
     struct err e;
     err_init(&e);
     fixture_create(&f);
-    print_message("address %s port %d\n", f.spec.address, f.spec.port);
     struct pg_conn *conn = login(&f);
     assert_asked(conn, "SELECT current_user", OWNER);
     run(conn, "CREATE TABLE kept (v int)");
     run(conn, "INSERT INTO kept VALUES (42)");
     pg_close(conn);
     assert_true(cluster_pid(f.all, f.uid) > 0);
+    fixture_create(&f); /* once more: nothing to do */
     assert_true(cluster_stop(f.all, f.uid, &e));
-    no_error(&e);
     assert_int_equal(cluster_pid(f.all, f.uid), 0);
+    assert_true(cluster_stop(f.all, f.uid, &e));
     assert_true(cluster_start(f.all, &f.spec, NULL, &e));
     no_error(&e);
     conn = login(&f);
     assert_asked(conn, "SELECT v FROM kept", "42");
     pg_close(conn);
     assert_true(cluster_delete(f.all, f.uid, &e));
+    assert_true(cluster_delete(f.all, f.uid, &e));
+    assert_true(cluster_stop(f.all, f.uid, &e));
     no_error(&e);
     assert_int_equal(cluster_pid(f.all, f.uid), 0);
+    assert_false(cluster_start(f.all, &f.spec, NULL, &e));
+    assert_int_equal(e.code, ERR_NOT_FOUND);
 }
 
-int main(void)
+static void test_life(void **state)
 {
+    (void)state;
+    walk_a_life();
+}
+
+/* As root the servers are somebody else's; as an ordinary user they are ours. This program again, as such a user. */
+static char program[4096];
+static void test_life_of_an_ordinary_user(void **state)
+{
+    (void)state;
+    if (geteuid() != 0)
+        skip();
+    pid_t pid = fork();
+    if (pid == 0) {
+        char life[] = "life", *argv[] = {program, life, NULL};
+        if (setgroups(0, NULL) == 0 && setgid(65534) == 0 && setuid(65534) == 0 && setenv("HOME", "/nonexistent", 1) == 0)
+            execv(program, argv);
+        _exit(2);
+    }
+    int status;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
+static void test_specs_that_cannot_be(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *uid, *owner, *capacity, *said;
+    } bad[] = {
+        {"../x", OWNER, "CU_1", "no instance uid"},
+        {"", OWNER, "CU_1", "no instance uid"},
+        {"A", OWNER, "CU_1", "no instance uid"},
+        {"a", "", "CU_1", "1 to 63 bytes"},
+        {"a", "a123456789a123456789a123456789a123456789a123456789a123456789@example.com", "CU_1", "1 to 63 bytes"},
+        {"a", "\xff", "CU_1", "1 to 63 bytes"},
+        {"a", "cloud_admin", "CU_1", "reserved"},
+        {"a", "pg_monitor", "CU_1", "reserved"},
+        {"a", "databricks_superuser", "CU_1", "reserved"},
+        {"a", OWNER, "CU_3", "not one of"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+        struct err e;
+        struct cluster_spec s = {.uid = bad[i].uid, .name = "x", .owner = bad[i].owner, .capacity = bad[i].capacity};
+        err_init(&e);
+        assert_false(cluster_create(f.all, &s, NULL, &e));
+        assert_int_equal(e.code, ERR_INVALID_PARAMETER);
+        assert_non_null(strstr(e.text, bad[i].said));
+    }
+}
+
+static void test_settings(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name, *value;
+    } want[] = {
+        {"max_connections", "1000"}, {"shared_buffers", "32MB"}, {"effective_cache_size", "96MB"}, {"fsync", "on"},
+        {"server_encoding", "UTF8"}, {"TimeZone", "UTC"}, {"ssl", "on"}, {"ssl_min_protocol_version", "TLSv1.2"},
+        {"cluster_name", "it's a lab"}, {"jit", "off"}, {"lc_messages", "C"}, {"data_checksums", "on"}, {"port", "5432"},
+        {"log_statement", "none"}, {"autovacuum", "on"},
+    };
+    f.spec.name = "it's a lab";
+    fixture_create(&f);
+    struct pg_conn *conn = login(&f);
+    for (size_t i = 0; i < ARRAY_LEN(want); i++) {
+        char *sql = xasprintf("SHOW %s", want[i].name), *got = ask(conn, sql);
+        if (strcmp(got, want[i].value) != 0 && !(i == 12 && f.spec.port != 5432))
+            fail_msg("%s is %s", want[i].name, got);
+        free(got);
+        free(sql);
+    }
+    assert_asked(conn, "SELECT datcollate || ' ' || pg_get_userbyid(datdba) FROM pg_database "
+                       "WHERE datname = current_database()", "C.UTF-8 " OWNER);
+    assert_asked(conn, "SELECT string_agg(rolname, ' ' ORDER BY rolname) FROM pg_roles WHERE rolname !~ '^pg_'",
+                 "cloud_admin databricks_control_plane databricks_gateway databricks_monitor databricks_native "
+                 "databricks_replicator databricks_superuser " OWNER);
+    assert_asked(conn, "SELECT count(*) FROM pg_roles WHERE rolcanlogin", "2");
+    pg_close(conn);
+}
+
+static void test_databases(void **state)
+{
+    (void)state;
+    struct err e;
+    bool there = true;
+    err_init(&e);
+    fixture_create(&f);
+    assert_true(cluster_database_exists(f.all, f.uid, "sales \"q\"", &there, &e));
+    assert_false(there);
+    for (int i = 0; i < 2; i++) {
+        assert_true(cluster_create_database(f.all, f.uid, "sales \"q\"", OWNER, &e));
+        no_error(&e);
+        assert_true(cluster_database_exists(f.all, f.uid, "sales \"q\"", &there, &e));
+        assert_true(there);
+    }
+    struct pg_conn *conn = login_as(&f, OWNER, "sales \"q\"", &e);
+    no_error(&e);
+    run(conn, "CREATE TABLE public.t (v int)"); /* public is the owner's */
+    pg_close(conn);
+    assert_false(cluster_create_database(f.all, f.uid, "x", "nobody@example.com", &e));
+    assert_string_equal(e.sqlstate, "42704");
+}
+
+/* Every capacity gets its memory, and a change of it needs a restart only. */
+static void test_capacity(void **state)
+{
+    (void)state;
+    struct err e;
+    struct cluster_memory m;
+    err_init(&e);
+    assert_false(cluster_memory_of("CU_3", &m));
+    assert_true(cluster_memory_of("CU_8", &m));
+    assert_true(m.service_ram == 137438953472 && m.local_shared_buffers == 268435456 && m.max_connections == 1000);
+    fixture_create(&f);
+    assert_true(cluster_stop(f.all, f.uid, &e));
+    f.spec.capacity = "CU_8";
+    assert_true(cluster_start(f.all, &f.spec, NULL, &e));
+    no_error(&e);
+    struct pg_conn *conn = login(&f);
+    assert_asked(conn, "SHOW shared_buffers", "256MB");
+    pg_close(conn);
+}
+
+/* ---- addresses --------------------------------------------------------------------------------------------------- */
+
+static void test_address_stays_or_moves(void **state)
+{
+    (void)state;
+    struct err e;
+    char first[46];
+    err_init(&e);
+    fixture_create(&f);
+    snprintf(first, sizeof first, "%s", f.spec.address);
+    assert_false(netaddr_free(first, f.spec.port));
+    assert_true(cluster_stop(f.all, f.uid, &e));
+    assert_true(cluster_start(f.all, &f.spec, NULL, &e));
+    assert_string_equal(f.spec.address, first);
+    assert_true(cluster_stop(f.all, f.uid, &e));
+
+    struct cluster_spec other = {.uid = "other", .name = "other", .owner = OWNER, .capacity = "CU_1"};
+    snprintf(other.address, sizeof other.address, "%s", first);
+    assert_true(cluster_create(f.all, &other, NULL, &e)); /* somebody else sits there now */
+    assert_string_equal(other.address, first);
+    assert_true(cluster_start(f.all, &f.spec, NULL, &e));
+    no_error(&e);
+    assert_string_not_equal(f.spec.address, first);
+    pg_close(login(&f)); /* verify-full: the certificate moved along */
+}
+
+static void test_no_port_5432_anywhere(void **state)
+{
+    (void)state;
+    struct err e;
+    char address[46] = "not an address";
+    int port = 5432;
+    err_init(&e);
+    assert_false(netaddr_free("10.0.0.1", 5432));
+    assert_false(netaddr_free("127.0.0.1", 0));
+    assert_false(netaddr_free("127.0.0.1", 65536));
+    assert_true(netaddr_choose(address, &port, "seed", &e));
+    assert_true(strncmp(address, "127.", 4) == 0 && port > 0);
+}
+
+/* The socket's path is longer than a socket address holds. */
+static void test_long_state_path(void **state)
+{
+    (void)state;
+    struct fixture outer = f;
+    char *deep = xasprintf("%s/a-folder-with-a-name-that-is-rather-long", f.dir);
+    struct err e;
+    err_init(&e);
+    assert_true(fs_mkdirs(deep, 0711, &e));
+    struct cluster_options o = {.state_dir = deep, .login = check_login};
+    f.all = clusters_open(&o, &e);
+    no_error(&e);
+    fixture_create(&f);
+    pg_close(login(&f));
+    assert_true(cluster_delete(f.all, f.uid, &e));
+    clusters_close(f.all);
+    assert_true(fs_remove_tree(deep, &e));
+    free(deep);
+    f = outer;
+}
+
+/* ---- other processes, crashes ------------------------------------------------------------------------------------ */
+
+static void test_adopted(void **state)
+{
+    (void)state;
+    struct err e;
+    err_init(&e);
+    fixture_create(&f);
+    pid_t before = cluster_pid(f.all, f.uid);
+    struct pg_conn *open = login(&f);
+    reopen(); /* another responder port, too: none was asked for */
+    assert_int_equal(cluster_pid(f.all, f.uid), before);
+    assert_asked(open, "SELECT 1", "1");
+    char address[46];
+    snprintf(address, sizeof address, "%s", f.spec.address);
+    f.spec.address[0] = '\0'; /* a crash before the row knew it */
+    f.spec.port = 0;
+    fixture_create(&f);
+    assert_int_equal(cluster_pid(f.all, f.uid), before);
+    assert_string_equal(f.spec.address, address);
+    /* The servers were told of the new port; a backend that starts now may still be from before. */
+    struct pg_conn *conn = NULL;
+    for (int i = 0; i < 200 && !conn; i++) {
+        err_init(&e);
+        conn = login_as(&f, OWNER, "databricks_postgres", &e);
+    }
+    no_error(&e);
+    pg_close(conn);
+    pg_close(open);
+}
+
+static void kill_server(void)
+{
+    struct err e;
+    struct cancel c;
+    err_init(&e);
+    cancel_init(&c, &e);
+    pid_t pid = cluster_pid(f.all, f.uid);
+    assert_true(pid > 0);
+    kill(pid, SIGKILL);
+    while (cluster_pid(f.all, f.uid) != 0)
+        cancel_poll(&c, -1, 0, 5, &e);
+    cancel_release(&c);
+}
+
+static void test_server_killed(void **state)
+{
+    (void)state;
+    struct err e;
+    err_init(&e);
+    fixture_create(&f);
+    struct pg_conn *conn = login(&f);
+    run(conn, "CREATE TABLE kept AS SELECT generate_series(1, 1000) AS v");
+    kill_server(); /* with a backend that does not notice before it is asked */
+    cluster_start(f.all, &f.spec, NULL, &e);
+    no_error(&e);
+    pg_close(conn);
+    conn = login(&f);
+    assert_asked(conn, "SELECT count(*) FROM kept", "1000");
+    pg_close(conn);
+    kill_server();
+    assert_true(cluster_stop(f.all, f.uid, &e));
+    assert_true(cluster_delete(f.all, f.uid, &e));
+    no_error(&e);
+}
+
+/* A pid file whose number belongs to somebody else by now. */
+static void test_recycled_pid(void **state)
+{
+    (void)state;
+    struct err e;
+    char text[2048] = "", fake[2600];
+    err_init(&e);
+    fixture_create(&f);
+    char *path = instance_path("data/postmaster.pid");
+    int fd = open(path, O_RDONLY);
+    assert_true(fd >= 0 && read(fd, text, sizeof text - 1) > 0);
+    close(fd);
+    kill_server();
+    snprintf(fake, sizeof fake, "%d%s", (int)getpid(), strchr(text, '\n'));
+    fd = open(path, O_WRONLY | O_TRUNC);
+    assert_int_equal(write(fd, fake, strlen(fake)), strlen(fake));
+    close(fd);
+    assert_int_equal(cluster_pid(f.all, f.uid), 0);
+    assert_true(cluster_stop(f.all, f.uid, &e)); /* and we live on */
+    assert_true(cluster_start(f.all, &f.spec, NULL, &e));
+    no_error(&e);
+    free(path);
+}
+
+static void test_sweep(void **state)
+{
+    (void)state;
+    struct err e;
+    err_init(&e);
+    fixture_create(&f);
+    struct cluster_spec stray = {.uid = "stray", .name = "stray", .owner = OWNER, .capacity = "CU_1"};
+    assert_true(cluster_create(f.all, &stray, NULL, &e));
+    pid_t pid = cluster_pid(f.all, "stray");
+    assert_true(pid > 0);
+    const char *keep[] = {f.uid};
+    reopen();
+    assert_true(clusters_sweep(f.all, keep, 1, &e));
+    no_error(&e);
+    assert_int_equal(cluster_pid(f.all, "stray"), 0);
+    assert_true(cluster_pid(f.all, f.uid) > 0);
+    char *path = xasprintf("%s/instances/stray", f.dir);
+    assert_false(fs_exists(path));
+    free(path);
+}
+
+static void test_cancelled(void **state)
+{
+    (void)state;
+    struct err e;
+    struct cancel c;
+    err_init(&e);
+    assert_true(cancel_init(&c, &e));
+    cancel_fire(&c);
+    assert_false(cluster_create(f.all, &f.spec, &c, &e));
+    assert_int_equal(e.code, ERR_CANCELLED);
+    cancel_release(&c);
+    fixture_create(&f);
+    pg_close(login(&f));
+}
+
+/* The process that creates, stops or deletes is killed after `us` microseconds. */
+static void act_and_die(const char *what, unsigned us)
+{
+    int ready[2];
+    assert_int_equal(pipe(ready), 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        struct err e;
+        err_init(&e);
+        fixture_open(&f);
+        ssize_t n = write(ready[1], "x", 1);
+        (void)n;
+        if (strcmp(what, "create") == 0)
+            cluster_create(f.all, &f.spec, NULL, &e);
+        else if (strcmp(what, "stop") == 0)
+            cluster_stop(f.all, f.uid, &e);
+        else
+            cluster_delete(f.all, f.uid, &e);
+        _exit(0);
+    }
+    char c;
+    close(ready[1]);
+    ssize_t n = read(ready[0], &c, 1);
+    (void)n;
+    close(ready[0]);
+    usleep(us); /* the moment of the crash, not a wait for anything */
+    kill(pid, SIGKILL);
+    waitpid(pid, NULL, 0);
+}
+
+static void test_killed_at_any_moment(void **state)
+{
+    (void)state;
+    static const char *const what[] = {"create", "stop", "delete"};
+    clusters_close(f.all);
+    f.all = NULL;
+    for (int i = 0; i < 18; i++) {
+        act_and_die(what[i % 3], (unsigned)(i * i * 700 % 90000));
+        struct err e;
+        err_init(&e);
+        fixture_open(&f);
+        fixture_create(&f);
+        if (cluster_pid(f.all, f.uid) == 0)
+            fail_msg("round %d: not running after create", i);
+        struct pg_conn *conn = NULL;
+        for (int k = 0; k < 200 && !conn; k++) {
+            err_init(&e);
+            conn = login_as(&f, OWNER, "databricks_postgres", &e);
+        }
+        no_error(&e);
+        pg_close(conn);
+        clusters_close(f.all);
+        f.all = NULL;
+        snprintf(f.spec.address, sizeof f.spec.address, "%s", "");
+    }
+    fixture_open(&f);
+}
+
+static int only_life(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test_setup_teardown(test_life, set_up, tear_down)};
+    return cmocka_run_group_tests(tests, group_set_up, group_tear_down);
+}
+
+int main(int argc, char **argv)
+{
+    (void)argv;
+    if (argc > 1)
+        return only_life();
+    ssize_t n = readlink("/proc/self/exe", program, sizeof program - 1);
+    program[n > 0 ? n : 0] = '\0';
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_life, set_up, tear_down),
+        cmocka_unit_test(test_life_of_an_ordinary_user),
+        cmocka_unit_test_setup_teardown(test_specs_that_cannot_be, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_settings, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_databases, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_capacity, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_address_stays_or_moves, set_up, tear_down),
+        cmocka_unit_test(test_no_port_5432_anywhere),
+        cmocka_unit_test_setup_teardown(test_long_state_path, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_adopted, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_server_killed, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_recycled_pid, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_sweep, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_cancelled, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_killed_at_any_moment, set_up, tear_down),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, group_set_up, group_tear_down);
 }
