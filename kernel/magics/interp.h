@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/buf.h"
 #include "base/cancel.h"
 #include "base/err.h"
 #include "cell/split.h"
@@ -29,6 +30,13 @@ struct cell_run {
 /* Run a cell. On failure *error is the bundle of render/error.h ({"ename","evalue","traceback"}; caller owns) and the
  * result is false; everything shown before stays shown. Cell thread. */
 bool interp_run(struct session *s, const struct cell_run *run, json_t **error);
+
+/* The cell as the history may keep it: values of secret arguments, passwords in URIs, conninfos and SQL, and tokens replaced
+ * by "****". NULL: nothing to hide, keep it as it is. The caller frees it. Any thread. */
+char *interp_redact(const char *code, size_t len);
+
+/* The reference of all magics as Markdown, appended. For `lakebase-kernel --print-docs`. Any thread. */
+void interp_docs(struct buf *out);
 
 /* For completion and inspection: from the descriptors and the lexer only, any thread, no session. Offsets are bytes. */
 struct completion {

@@ -31,6 +31,8 @@ struct host {
 /* What a handler gets; lives for one cell. */
 struct magic_ctx {
     struct session *session;
+    const char *name;          /* as it was written, without % or backslash: "dt+"; NULL: plain SQL */
+    bool last;                 /* nothing of the cell runs after this: a result table is the cell's result */
     struct sink *out;
     struct cancel *cancel;
     const struct host *host;
@@ -40,6 +42,8 @@ struct magic_ctx {
     const char *body;          /* text under a cell magic; NULL for a line magic */
     size_t body_len;
     int body_line;             /* line of the cell where body starts */
+    const char *args;          /* the raw arguments; part of the cell, not terminated */
+    size_t args_len;
     int line, column;          /* place of the magic's arguments, for errors */
 };
 

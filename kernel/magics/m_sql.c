@@ -1,0 +1,77 @@
+/* %sql and %%sql: SQL with options, on any open connection. */
+#include <string.h>
+
+#include "magics/connect.h"
+#include "magics/statement.h"
+#include "pg/exec.h"
+
+/* All or nothing: the statements inside BEGIN … COMMIT, undone by the first error. */
+static bool run_atomic(struct magic_ctx *ctx, struct connection *c, const char *sql, size_t len, const struct settings *s,
+                       struct err *e)
+{
+    if (!connect_ensure(ctx, c, e))
+        return false;
+    if (pg_tx_state(c->pg) != PG_TX_IDLE) {
+        err_set(e, ERR_INVALID_STATE, "--atomic opens a transaction, and connection '%s' is in one", c->alias);
+        err_hint(e, "COMMIT or ROLLBACK first");
+        return false;
+    }
+    if (!pg_run(c->pg, "BEGIN", ctx->cancel, e))
+        return false;
+    if (statement_run_all(ctx, c, sql, len, s, e)) {
+        bool ok = pg_run(c->pg, "COMMIT", ctx->cancel, e);
+        c->in_tx = false;
+        return ok;
+    }
+    struct err undo = {0};
+    if (pg_alive(c->pg) && pg_tx_state(c->pg) != PG_TX_IDLE && pg_run(c->pg, "ROLLBACK", NULL, &undo))
+        err_hint(e, "nothing of this cell was kept (--atomic)");
+    c->in_tx = false;
+    return false;
+}
+
+static bool run(struct magic_ctx *ctx, const struct args *args, struct err *e)
+{
+    struct settings s = ctx->session->settings;
+    const char *rest = args_get(args, "sql"), *sql = ctx->body;
+    size_t len = ctx->body_len;
+    if (ctx->body && rest) {
+        err_set(e, ERR_USAGE, "%%%%sql takes its statements from the lines below");
+        e->line = ctx->line;
+        e->column = ctx->column;
+        return false;
+    }
+    if (!ctx->body) {
+        if (!rest)
+            return err_set(e, ERR_USAGE, "%%sql needs a statement");
+        /* The raw rest ends the arguments, so it is their tail: a slice of the cell, which places of errors need. */
+        len = strlen(rest);
+        sql = ctx->args + ctx->args_len - len;
+    }
+    s.rows = args_int(args, "limit", s.rows);
+    s.timeout = args_int(args, "timeout", s.timeout);
+    struct connection *c = session_connection(ctx->session, args_get(args, "on"), e);
+    if (!c)
+        return false;
+    return args_flag(args, "atomic") ? run_atomic(ctx, c, sql, len, &s, e) : statement_run_all(ctx, c, sql, len, &s, e);
+}
+
+static const struct arg_row rows[] = {
+    {.name = "on", .type = ARG_WORD, .placeholder = "ALIAS", .complete = "connection", .help = "the connection to use; else the current one"},
+    {.name = "limit", .type = ARG_INT, .min = 1, .max = 10000, .placeholder = "N", .help = "how many rows of a result are shown"},
+    {.name = "timeout", .type = ARG_DURATION, .placeholder = "T", .help = "cancel a statement that takes longer"},
+    {.name = "atomic", .type = ARG_FLAG, .help = "all statements in one transaction: the first error undoes them all"},
+    {.name = "sql", .positional = true, .type = ARG_REST, .placeholder = "STATEMENT", .help = "with %sql: the statement; %%sql takes the lines below"},
+    {.name = NULL}};
+
+const struct magic magic_sql = {
+    .name = "sql",
+    .kinds = MAGIC_LINE | MAGIC_CELL,
+    .group = "SQL",
+    .summary = "run SQL with options",
+    .help = "SQL needs no magic: a plain cell runs on the current connection. Each statement shows its result; the first error "
+            "ends the cell. Without --atomic each statement is kept when it ends, unless BEGIN opened a transaction, which may span cells.",
+    .examples = "%sql SELECT 1\n%sql --on analyst SELECT current_user\n%%sql --limit 200 --timeout 5s\nSELECT * FROM shop.orders;",
+    .args = rows,
+    .run = run,
+};

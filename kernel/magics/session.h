@@ -1,0 +1,76 @@
+/*
+ * What outlives a cell: the open connections, the client of the workspace, the settings. Owned by the cell thread.
+ * Private to magics/; the kernel sees only session_new and session_free (interp.h).
+ */
+#ifndef MAGICS_SESSION_H
+#define MAGICS_SESSION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/err.h"
+#include "databricks/client.h"
+#include "magics/magic.h"
+#include "pg/conn.h"
+
+enum { CONNECTIONS_MAX = 100, HINTS_SEEN_MAX = 64 };
+
+/* One named connection. What is needed to open it again is kept, the token is not. */
+struct connection {
+    char *alias;
+    char *instance;  /* NULL: not an instance of the workspace */
+    char *conninfo;  /* keyword string or URI, for what is not an instance; may hold a password, never shown */
+    char *password;  /* asked from the user; never shown */
+    char *dbname;
+    struct pg_conn *pg; /* never NULL */
+    bool in_tx;         /* as of the last statement: a transaction is open or failed, and nobody said that it is lost */
+    struct connection *next;
+};
+
+/* %set: each one works where its help says so (settings.c has the table). */
+struct settings {
+    long long rows;        /* rows of a result that are shown */
+    long long fetch_limit; /* rows of a result that are read */
+    long long timeout;     /* ms for a statement; 0: none */
+    bool expanded, timing;
+};
+
+struct session {
+    struct connection *connections; /* in the order they were opened */
+    struct connection *current;     /* NULL: none */
+    struct settings settings;
+
+    struct dbx_client *client;    /* NULL: not opened yet */
+    char *target;                 /* "local", "env", or the name of a profile */
+    char *state_dir;              /* of the local workspace; NULL until it is used */
+    char *me;                     /* user name; NULL until asked */
+    bool checked;                 /* the local workspace was seen alive in this cell */
+
+    struct hints_seen {
+        char *id;
+        size_t count;
+    } hints[HINTS_SEEN_MAX];
+    size_t n_hints;
+
+    struct magic_ctx *ctx; /* the running cell; NULL between cells */
+};
+
+/* By alias; NULL: none. */
+struct connection *session_find(struct session *s, const char *alias);
+/* The connection to use: `alias`, or the current one when it is NULL. NULL with ERR_NOT_FOUND or ERR_CONNECT, which says how
+ * to connect. */
+struct connection *session_connection(struct session *s, const char *alias, struct err *e);
+/* Take a connection (its strings and pg). One of the same alias must be gone. It becomes the current one. */
+struct connection *session_add(struct session *s, const struct connection *c);
+/* Close and forget. The newest of the rest becomes current if it was the current one. */
+void session_remove(struct session *s, struct connection *c);
+/* Free the strings and close the connection of a struct that was not added. */
+void connection_release(struct connection *c);
+
+/* Forget the client and who we are; target stays. */
+void session_forget_client(struct session *s);
+
+/* "in transaction", "failed transaction", "idle", "lost". */
+const char *connection_state(struct connection *c);
+
+#endif

@@ -1,0 +1,218 @@
+/*
+ * SQL on a connection (see statement.h). Rows are streamed into a table that keeps what is shown and counts the rest, so
+ * memory stays flat. Splitting text into statements is cell/, talking to the server is pg/.
+ */
+#include "magics/statement.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/utf8.h"
+#include "cell/split.h"
+#include "cell/sqllex.h"
+#include "magics/connect.h"
+#include "magics/deadline.h"
+#include "pg/exec.h"
+
+struct running {
+    struct magic_ctx *ctx;
+    const struct settings *settings;
+    struct table table;
+    bool has_table;
+    unsigned *types; /* oid and modifier of each column, in the cell's arena */
+    int *mods;
+    struct table_cell *cells; /* of the row that is being read */
+    char tag[128];
+};
+
+/* ---- showing ---- */
+
+static void show_as_result(void *self, enum sink_show how, json_t *data, json_t *metadata, const char *display_id)
+{
+    (void)how;
+    struct sink *inner = self;
+    inner->show(inner->self, SINK_RESULT, data, metadata, display_id);
+}
+
+void statement_show(struct magic_ctx *ctx, struct table *t)
+{
+    struct sink as_result = {.self = ctx->out, .interactive = ctx->out->interactive, .show = show_as_result};
+    sink_table(ctx->last ? &as_result : ctx->out, t);
+}
+
+/* psql prints the tag of what returned rows only when it also changed something. */
+static bool tag_is_shown(const char *tag, bool has_rows)
+{
+    static const char *const changes[] = {"INSERT", "UPDATE", "DELETE", "MERGE"};
+    if (!has_rows)
+        return *tag != '\0';
+    for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
+        if (strncmp(tag, changes[i], strlen(changes[i])) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* ---- callbacks of pg_exec ---- */
+
+static void finish_table(struct running *r)
+{
+    if (r->has_table)
+        table_release(&r->table);
+    r->has_table = false;
+}
+
+static void on_columns(void *self, const struct pg_column *columns, size_t n)
+{
+    struct running *r = self;
+    finish_table(r);
+    table_init(&r->table);
+    r->has_table = true;
+    r->table.row_cap = (size_t)r->settings->rows;
+    r->table.expanded = r->settings->expanded;
+    r->types = arena_alloc(r->ctx->arena, n * sizeof *r->types);
+    r->mods = arena_alloc(r->ctx->arena, n * sizeof *r->mods);
+    r->cells = arena_alloc(r->ctx->arena, n * sizeof *r->cells);
+    for (size_t i = 0; i < n; i++) {
+        table_add_column(&r->table, columns[i].name, NULL, columns[i].numeric ? TABLE_RIGHT : TABLE_LEFT);
+        r->types[i] = columns[i].oid;
+        r->mods[i] = columns[i].mod;
+    }
+}
+
+static bool on_row(void *self, const struct pg_value *values, size_t n)
+{
+    struct running *r = self;
+    if (r->table.seen >= (unsigned long long)r->settings->fetch_limit) {
+        r->table.more = true;
+        return false;
+    }
+    for (size_t i = 0; i < n; i++)
+        r->cells[i] = (struct table_cell){values[i].text, values[i].len};
+    table_add_row(&r->table, r->cells);
+    return true;
+}
+
+static void on_done(void *self, const char *tag, bool has_rows)
+{
+    struct running *r = self;
+    (void)has_rows;
+    snprintf(r->tag, sizeof r->tag, "%s", tag);
+}
+
+/* ---- one statement ---- */
+
+/* A failed statement: from its own position to the place in the cell. */
+static void place_error(struct magic_ctx *ctx, const char *sql, size_t len, struct err *e)
+{
+    if (e->position < 1 || e->line > 0)
+        return;
+    size_t at = utf8_offset(sql, len, (size_t)e->position - 1);
+    cell_place(ctx->cell, ctx->cell_len, (size_t)(sql - ctx->cell) + at, &e->line, &e->column);
+}
+
+static bool exec_timed(struct magic_ctx *ctx, struct connection *c, const char *sql, const char *const *params,
+                       size_t n_params, const struct pg_rows *rows, long long timeout, struct err *e)
+{
+    struct deadline d;
+    if (timeout <= 0)
+        return pg_exec(c->pg, sql, params, n_params, rows, ctx->cancel, e);
+    if (!deadline_begin(&d, timeout, ctx->cancel, e))
+        return false;
+    bool ok = pg_exec(c->pg, sql, params, n_params, rows, &d.token, e);
+    bool passed = deadline_end(&d);
+    if (!ok && passed && e->code == ERR_CANCELLED && !cancel_fired(ctx->cancel)) {
+        *e = (struct err){0};
+        err_set(e, ERR_TIMEOUT, "the statement took longer than %lld ms and was cancelled", timeout);
+        memcpy(e->sqlstate, "57014", 6);
+    }
+    return ok;
+}
+
+static void name_types(struct running *r, struct connection *c)
+{
+    for (size_t i = 0; r->has_table && pg_alive(c->pg) && i < r->table.n_columns; i++)
+        r->table.columns[i].type = arena_strdup(&r->table.arena, pg_type_name(c->pg, r->types[i], r->mods[i]));
+}
+
+static bool run(struct running *r, struct connection *c, const char *sql, const char *const *params, size_t n_params,
+                struct err *e)
+{
+    struct pg_rows rows = {.self = r, .columns = on_columns, .row = on_row, .done = on_done};
+    bool ok = connect_ensure(r->ctx, c, e) &&
+              exec_timed(r->ctx, c, sql, params, n_params, &rows, r->settings->timeout, e);
+    if (ok)
+        name_types(r, c);
+    enum pg_tx tx = pg_tx_state(c->pg);
+    /* A lost transaction that this error tells of is not told again. */
+    if (pg_alive(c->pg))
+        c->in_tx = tx == PG_TX_IN_BLOCK || tx == PG_TX_FAILED;
+    else if (!ok)
+        c->in_tx = false;
+    return ok;
+}
+
+bool statement_run(struct magic_ctx *ctx, struct connection *c, const char *sql, size_t len, const struct settings *s,
+                   struct err *e)
+{
+    struct running r = {.ctx = ctx, .settings = s};
+    int64_t began = clock_mono_us();
+    bool ok = run(&r, c, arena_strndup(ctx->arena, sql, len), NULL, 0, e);
+    int64_t us = clock_mono_us() - began;
+    if (!ok)
+        place_error(ctx, sql, len, e);
+    if (ok && r.has_table)
+        statement_show(ctx, &r.table);
+    if (ok && tag_is_shown(r.tag, r.has_table))
+        sink_printf(ctx->out, "%s\n", r.tag);
+    if (ok && s->timing)
+        sink_printf(ctx->out, "Time: %.3f ms\n", (double)us / 1000.0);
+    finish_table(&r);
+    return ok;
+}
+
+static bool open_error(struct magic_ctx *ctx, const char *at, struct err *e)
+{
+    err_set(e, ERR_SYNTAX, "a quote or a comment is not closed");
+    cell_place(ctx->cell, ctx->cell_len, (size_t)(at - ctx->cell), &e->line, &e->column);
+    return false;
+}
+
+bool statement_run_all(struct magic_ctx *ctx, struct connection *c, const char *text, size_t len, const struct settings *s,
+                       struct err *e)
+{
+    struct sql_span span = {0}, next = {0};
+    enum sql_open open = SQL_CLOSED;
+    size_t pos = 0;
+    bool last = ctx->last, ok = true;
+    bool more = sql_next(text, len, &pos, false, &span, &open);
+    if (!more && open != SQL_CLOSED)
+        return open_error(ctx, text + span.open_at, e);
+    while (ok && more) {
+        if (open != SQL_CLOSED && open < SQL_IN_PAREN)
+            return open_error(ctx, text + span.open_at, e);
+        more = sql_next(text, len, &pos, false, &next, &open);
+        ctx->last = last && !more;
+        ok = statement_run(ctx, c, text + span.start, span.len, s, e);
+        span = next;
+    }
+    ctx->last = last;
+    return ok;
+}
+
+bool statement_query(struct magic_ctx *ctx, struct connection *c, const char *sql, const char *const *params,
+                     size_t n_params, struct table *out, struct err *e)
+{
+    struct settings s = ctx->session->settings;
+    s.timeout = 0;
+    struct running r = {.ctx = ctx, .settings = &s};
+    bool ok = run(&r, c, sql, params, n_params, e);
+    if (ok && !r.has_table)
+        ok = err_set(e, ERR_INTERNAL, "a query of ours gave no table");
+    if (ok)
+        *out = r.table;
+    else
+        finish_table(&r);
+    return ok;
+}

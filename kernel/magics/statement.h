@@ -1,0 +1,27 @@
+/* Running SQL of a cell on a connection and showing what comes back, as psql would. */
+#ifndef MAGICS_STATEMENT_H
+#define MAGICS_STATEMENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/err.h"
+#include "magics/magic.h"
+#include "magics/session.h"
+
+/* One statement, a slice of ctx->cell; s says how it is run and shown. Rows become a table, a command its tag, notices go to stderr. On
+ * failure *e carries the place in the cell, and what came before is shown. */
+bool statement_run(struct magic_ctx *ctx, struct connection *c, const char *sql, size_t len, const struct settings *s,
+                   struct err *e);
+/* All statements of a slice of ctx->cell, in order; the first error ends it, and its context says which one it was. */
+bool statement_run_all(struct magic_ctx *ctx, struct connection *c, const char *text, size_t len, const struct settings *s,
+                       struct err *e);
+
+/* For our own queries: run and fill a table (not shown), with type names. Parameters as pg_exec. */
+bool statement_query(struct magic_ctx *ctx, struct connection *c, const char *sql, const char *const *params,
+                     size_t n_params, struct table *out, struct err *e);
+
+/* A table as the cell's result when nothing follows it, else as a display. */
+void statement_show(struct magic_ctx *ctx, struct table *t);
+
+#endif
