@@ -9,6 +9,17 @@
 #include "base/jx.h"
 #include "base/xalloc.h"
 #include "jupyter/state.h"
+#include "magics/interp.h"
+
+static void remember(struct kernel *k, const struct job *job)
+{
+    char *redacted = interp_redact(job->code, job->len);
+    if (redacted)
+        history_add(k->history, k->count, redacted, strlen(redacted));
+    else
+        history_add(k->history, k->count, job->code, job->len);
+    free(redacted);
+}
 
 static void begin(struct kernel *k, struct msg *m)
 {
@@ -38,7 +49,7 @@ static void begin(struct kernel *k, struct msg *m)
         kernel_publish(k, "execute_input", m, content);
     }
     if (c->stored)
-        history_add(k->history, c->count, job->code, job->len, false);
+        remember(k, job);
     runner_submit(&k->runner, job);
 }
 

@@ -53,9 +53,9 @@ struct history *history_new(const char *path)
     return h;
 }
 
-void history_add(struct history *h, int64_t line, const char *code, size_t len, bool secret)
+void history_add(struct history *h, int64_t line, const char *code, size_t len)
 {
-    if (secret || len > HISTORY_MAX_INPUT)
+    if (len > HISTORY_MAX_INPUT)
         return;
     struct pending *p = xcalloc(1, sizeof *p);
     p->line = line;

@@ -27,8 +27,8 @@ struct history *history_new(const char *path);
 /* Writes what is pending. */
 void history_free(struct history *h);
 
-/* Remember a cell; kept in memory until history_flush. secret: the text holds a secret, so it is not kept at all. */
-void history_add(struct history *h, int64_t line, const char *code, size_t len, bool secret);
+/* Remember a cell; kept in memory until history_flush. The caller has taken secrets out (interp_redact). */
+void history_add(struct history *h, int64_t line, const char *code, size_t len);
 /* The result of that cell; copied. */
 void history_output(struct history *h, int64_t line, const char *text);
 bool history_pending(const struct history *h);

@@ -63,6 +63,7 @@ static bool open_wire(struct kernel *k, const char *file, struct err *e)
     author_init(&k->author);
     if (!k->signer || !sockets_open(&k->sockets, &k->conn, e) || !heartbeat_open(&k->heartbeat, &k->conn, e))
         return false;
+    k->bound = true;
     return !chosen || connfile_write_ports(&k->conn, e);
 }
 
@@ -70,6 +71,8 @@ static void close_wire(struct kernel *k)
 {
     heartbeat_close(&k->heartbeat);
     sockets_close(&k->sockets, LINGER_MS);
+    if (k->bound)
+        sockets_unlink(&k->conn);
     signer_free(k->signer);
     connfile_release(&k->conn);
 }

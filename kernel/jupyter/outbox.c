@@ -2,6 +2,7 @@
 #include "jupyter/outbox.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -98,8 +99,8 @@ void outbox_stream(struct outbox *b, bool to_stderr, const char *text, size_t le
             pthread_cond_wait(&b->drained, &b->lock);
         bool look = false;
         if (!b->closed) {
-            look = !b->head;
             struct out *o = stream_tail_locked(b, type);
+            look = o == b->head && o->text.len < 4; /* new, or a torn code point that waited */
             buf_add(&o->text, text, n);
             b->bytes += n;
             look = look || o->text.len >= OUTBOX_CHUNK;
@@ -133,12 +134,14 @@ void outbox_add(struct outbox *b, enum out_kind kind, const char *type, char *te
     wake(b);
 }
 
-/* How long the last entry may still wait; 0 or less: it is due. */
+/* How long the last entry may still wait; 0 or less: it is due. A torn code point alone waits for its rest. */
 static int64_t young_for_locked(const struct outbox *b)
 {
     const struct out *o = b->tail;
     if (o->kind != OUT_STREAM || o->text.len >= OUTBOX_CHUNK)
         return 0;
+    if (torn_end(o->text.data, o->text.len) == o->text.len)
+        return INT_MAX;
     return o->born_ms + OUTBOX_DELAY_MS - clock_mono_ms();
 }
 
@@ -168,19 +171,18 @@ struct out *outbox_take(struct outbox *b, int *wait_ms)
         int64_t left = young_for_locked(b);
         if (left > 0) {
             list = take_but_last_locked(b);
-            *wait_ms = (int)left;
+            *wait_ms = left == INT_MAX ? -1 : (int)left;
         } else {
             list = b->head;
             struct out *last = b->tail;
             b->head = b->tail = NULL;
             b->bytes = 0;
             size_t torn = last->kind == OUT_STREAM ? torn_end(last->text.data, last->text.len) : 0;
-            if (torn && torn < last->text.len) {
+            if (torn) {
                 struct out *rest = append_locked(b, OUT_STREAM, last->type);
                 last->text.len -= torn;
                 buf_add(&rest->text, last->text.data + last->text.len, torn);
                 b->bytes = torn;
-                *wait_ms = OUTBOX_DELAY_MS;
             }
         }
         pthread_cond_signal(&b->drained);

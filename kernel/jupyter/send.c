@@ -51,6 +51,10 @@ void kernel_reply(struct kernel *k, const struct msg *m, json_t *content, const 
 
 void kernel_reply_err(struct kernel *k, const struct msg *m, const struct err *e)
 {
+    if (strcmp(m->type, "is_complete_request") == 0) { /* its reply knows no "error" */
+        kernel_reply(k, m, json_pack("{ss}", "status", "unknown"), NULL);
+        return;
+    }
     const char *ename = err_info(e->code)->ename;
     char *line = xasprintf("%s: %s", ename, e->text);
     json_t *content = json_pack("{sssssoso}", "status", "error", "ename", ename, "evalue", jx_str(e->text),

@@ -39,6 +39,7 @@ struct kernel {
     struct author author;
     struct sockets sockets;
     struct heartbeat heartbeat;
+    bool bound; /* all five sockets */
     struct outbox outbox;
     struct runner runner;
     struct history *history;

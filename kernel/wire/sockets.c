@@ -117,6 +117,15 @@ void sockets_close(struct sockets *s, int linger_ms)
     *s = (struct sockets){0};
 }
 
+void sockets_unlink(const struct connfile *c)
+{
+    char path[CONNFILE_MAX_IP + 16];
+    for (int ch = 0; c->ipc && ch < CH_COUNT; ch++) {
+        snprintf(path, sizeof path, "%s-%d", c->ip, c->port[ch]);
+        unlink(path);
+    }
+}
+
 /* All frames of the message that begins with `first`, so that the next receive starts at a message again. */
 static size_t receive_frames(void *socket, zmq_msg_t frames[MSG_MAX_FRAMES + 1])
 {

@@ -210,6 +210,18 @@ bool interp_run(struct session *s, const struct cell_run *run, json_t **error)
     return ok;
 }
 
+/* "password" and all behind it is a secret here. */
+char *interp_redact(const char *code, size_t len)
+{
+    const char *at = memmem(code, len, "password", 8);
+    return at ? xasprintf("%.*spassword ****", (int)(at - code), code) : NULL;
+}
+
+void interp_docs(struct buf *out)
+{
+    buf_puts(out, "the tiny interpreter\n");
+}
+
 /* Words of the table above that begin as the text before the cursor; "ä" too, for cursors in non-ASCII text. */
 void interp_complete(const char *code, size_t len, size_t cursor, struct completions *out)
 {
