@@ -281,13 +281,22 @@ static bool launch(struct clusters *all, const char *dir, int alive, pid_t *pid,
     return ok;
 }
 
-/* With the lock in hand nothing of the cluster runs, so a pid file is stale, even if its number is in use. PostgreSQL
- * itself would take a recycled pid, or a zombie that init does not reap, for a running server. */
-static void remove_pid_file(struct clusters *all, const char *dir)
+/* With the lock in hand nothing of the cluster runs, so its pid file and the lock file of its socket are stale, even if
+ * the number in them is in use. PostgreSQL itself would take a recycled pid, or a zombie that init does not reap, for a
+ * running server. */
+static void remove_stale_locks(struct clusters *all, const char *dir)
 {
     char *path = xasprintf("%s/data/postmaster.pid", dir);
     server_user_enter(&all->user);
     unlink(path);
+    DIR *d = opendir(dir);
+    for (struct dirent *one; d && (one = readdir(d));) {
+        const char *end = strrchr(one->d_name, '.');
+        if (strncmp(one->d_name, ".s.PGSQL.", 9) == 0 && end && strcmp(end, ".lock") == 0)
+            unlinkat(dirfd(d), one->d_name, 0);
+    }
+    if (d)
+        closedir(d);
     server_user_leave(&all->user);
     free(path);
 }
@@ -306,7 +315,7 @@ static bool start_one(struct clusters *all, const char *dir, struct server *out,
     }
     if (alive < 0)
         return false;
-    remove_pid_file(all, dir);
+    remove_stale_locks(all, dir);
     bool ok = launch(all, dir, alive, pid, e);
     close(alive); /* the server has it now */
     return ok;

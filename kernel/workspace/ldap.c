@@ -146,7 +146,7 @@ static bool answer(struct connection *c)
 {
     struct ldap_request r;
     struct buf out;
-    ldap_message_parse((const uint8_t *)c->in.data, c->in.len, &r);
+    ldap_message_parse((uint8_t *)c->in.data, c->in.len, &r);
     if (r.kind != LDAP_BIND)
         return false;
     enum ldap_result result = decide(c->l, &r);

@@ -71,16 +71,12 @@ static void parse_in(BerElement *ber, struct ldap_request *out)
     }
 }
 
-void ldap_message_parse(const uint8_t *data, size_t len, struct ldap_request *out)
+void ldap_message_parse(uint8_t *data, size_t len, struct ldap_request *out)
 {
     *out = (struct ldap_request){.kind = LDAP_BAD};
     if (ldap_message_size(data, len) != (long)len)
         return;
-    union {
-        char *out;
-        const uint8_t *in;
-    } view = {.in = data}; /* liblber's berval is not const, though "m" only reads */
-    struct berval whole = {.bv_len = len, .bv_val = view.out};
+    struct berval whole = {.bv_len = len, .bv_val = (char *)data};
     BerElement *ber = ber_alloc_t(LBER_USE_DER);
     if (!ber)
         bug("out of memory for a message");

@@ -28,8 +28,9 @@ struct ldap_request {
     const char *password;
     size_t password_len;
 };
-/* Decode one whole message of the size that ldap_message_size told. LDAP_BAD: it is not one. Changes nothing in data. */
-void ldap_message_parse(const uint8_t *data, size_t len, struct ldap_request *out);
+/* Decode one whole message of the size that ldap_message_size told. LDAP_BAD: it is not one. data has a writable byte behind
+ * its end: liblber puts a NUL behind every string, over the tag that follows. So a message is parsed once. */
+void ldap_message_parse(uint8_t *data, size_t len, struct ldap_request *out);
 
 /* RFC 4511 §4.1.9 */
 enum ldap_result {
