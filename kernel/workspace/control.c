@@ -1,6 +1,7 @@
 /* Starting, finding and ending the workspace (see control.h). */
 #include "workspace/control.h"
 
+#include <arpa/inet.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -9,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -41,6 +43,32 @@ char *control_state_dir(struct err *e)
 
 /* ---- who runs ---- */
 
+/* Killed, its first thread gone, and the last one (with it the lock) a moment later. */
+static bool is_dying(pid_t pid)
+{
+    char path[64], text[512] = "";
+    snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd >= 0 ? read(fd, text, sizeof text - 1) : 0;
+    if (fd >= 0)
+        close(fd);
+    const char *state = n > 0 ? strrchr(text, ')') : NULL; /* "pid (name) state …" */
+    return !state || strchr("ZX", state[2]);
+}
+
+/* Somebody listens at the address. */
+static bool listens(const char *url)
+{
+    const char *port = strrchr(url, ':');
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons((uint16_t)(port ? atoi(port + 1) : 0))};
+    a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    bool ok = fd >= 0 && connect(fd, (struct sockaddr *)&a, sizeof a) == 0;
+    if (fd >= 0)
+        close(fd);
+    return ok;
+}
+
 static void read_card(const char *state_dir, struct running *out)
 {
     struct buf b;
@@ -48,7 +76,7 @@ static void read_card(const char *state_dir, struct running *out)
     char *path = xasprintf("%s/workspace.json", state_dir);
     buf_init(&b, MAX_JSON);
     json_t *doc = fs_read(path, &b, &none) ? jx_parse(buf_str(&b), b.len, MAX_JSON, &none) : NULL;
-    if (doc && jx_get_int(doc, "pid", 0) == out->pid) {
+    if (doc && jx_get_int(doc, "pid", 0) == out->pid && !is_dying(out->pid)) {
         const char *url = jx_get_str(doc, "url", ""), *ca = jx_get_str(doc, "ca", "");
         err_copy(out->url, sizeof out->url, url, strlen(url));
         err_copy(out->ca, sizeof out->ca, ca, strlen(ca));
@@ -187,7 +215,7 @@ bool control_start(const char *state_dir, int port, bool *started, struct runnin
     for (;;) {
         if (!control_find(state_dir, out, e))
             return false;
-        if (out->ready)
+        if (out->ready && listens(out->url))
             return true;
         struct err why = {0}, now = {0};
         if (!out->pid && launch(state_dir, port, &why)) {

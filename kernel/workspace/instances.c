@@ -356,14 +356,16 @@ static bool apply_clear(void *self, struct instance_row *row, struct err *e)
     return true;
 }
 
-static bool sweep(struct instances *all, const struct instance_rows *rows, struct err *e)
+/* What cannot be removed (it is not ours, say) is no reason to refuse all work. */
+static void sweep(struct instances *all, const struct instance_rows *rows)
 {
+    struct err e = {0};
     const char **keep = xcalloc(rows->count + 1, sizeof *keep);
     for (size_t i = 0; i < rows->count; i++)
         keep[i] = rows->rows[i].uid;
-    bool ok = clusters_sweep(all->clusters, keep, rows->count, e);
+    if (!clusters_sweep(all->clusters, keep, rows->count, &e))
+        log_err("instance", "leftovers", &e);
     free(keep);
-    return ok;
 }
 
 static bool reconcile(struct instances *all, struct err *e)
@@ -371,7 +373,8 @@ static bool reconcile(struct instances *all, struct err *e)
     struct instance_rows rows;
     if (!store_instances(all->store, NULL, 0, &rows, e))
         return false;
-    bool ok = sweep(all, &rows, e);
+    bool ok = true;
+    sweep(all, &rows);
     for (size_t i = 0; ok && i < rows.count; i++) {
         struct instance_row *row = &rows.rows[i];
         ok = store_change_instance(all->store, row->uid, apply_clear, NULL, row, e);
