@@ -39,26 +39,59 @@ void clock_rfc3339_micros(char out[40])
     snprintf(out, 40, "%s.%06dZ", day, (int)(us % 1000000));
 }
 
+/* The number in n digits at *p; -1 unless there are exactly digits and it lies in [0, most]. Moves *p. */
+static int number(const char **p, int n, int most)
+{
+    int value = 0;
+    for (int i = 0; i < n; i++, (*p)++) {
+        if (**p < '0' || **p > '9')
+            return -1;
+        value = value * 10 + (**p - '0');
+    }
+    return value <= most ? value : -1;
+}
+
+static bool mark(const char **p, char c) { return **p == c && (*p)++; }
+
+/* "Z", "+02:00" or "-0530" with the end behind it; seconds east of Greenwich. */
+static bool parse_offset(const char *p, int *east)
+{
+    *east = 0;
+    if (mark(&p, 'Z'))
+        return *p == '\0';
+    int sign = *p == '-' ? -1 : 1;
+    if (*p != '+' && *p != '-')
+        return false;
+    p++;
+    int hours = number(&p, 2, 23);
+    mark(&p, ':');
+    int minutes = number(&p, 2, 59);
+    *east = sign * (hours * 3600 + minutes * 60);
+    return hours >= 0 && minutes >= 0 && *p == '\0';
+}
+
 bool clock_parse_rfc3339(const char *text, int64_t *wall_s)
 {
+    const char *p = text;
     struct tm tm = {0};
-    int used = 0, hours = 0, minutes = 0;
-    if (sscanf(text, "%4d-%2d-%2dT%2d:%2d:%2d%n", &tm.tm_year, &tm.tm_mon, &tm.tm_mday, &tm.tm_hour, &tm.tm_min,
-               &tm.tm_sec, &used) != 6)
-        return false;
-    const char *rest = text + used;
-    if (*rest == '.') {
-        do
-            rest++;
-        while (*rest >= '0' && *rest <= '9');
+    int east;
+    bool ok = (tm.tm_year = number(&p, 4, 9999)) >= 0 && mark(&p, '-') && (tm.tm_mon = number(&p, 2, 12)) >= 1 &&
+              mark(&p, '-') && (tm.tm_mday = number(&p, 2, 31)) >= 1 && mark(&p, 'T') &&
+              (tm.tm_hour = number(&p, 2, 23)) >= 0 && mark(&p, ':') && (tm.tm_min = number(&p, 2, 59)) >= 0 &&
+              mark(&p, ':') && (tm.tm_sec = number(&p, 2, 60)) >= 0;
+    if (ok && mark(&p, '.')) {
+        ok = number(&p, 1, 9) >= 0;
+        while (*p >= '0' && *p <= '9')
+            p++;
     }
-    int sign = *rest == '-' ? -1 : 1;
-    if (*rest == 'Z' && rest[1] == '\0')
-        sign = 0;
-    else if ((*rest != '+' && *rest != '-') || sscanf(rest + 1, "%2d:%2d", &hours, &minutes) != 2)
+    if (!ok || !parse_offset(p, &east))
         return false;
     tm.tm_year -= 1900;
     tm.tm_mon -= 1;
-    *wall_s = (int64_t)timegm(&tm) - sign * (hours * 3600 + minutes * 60);
+    struct tm day = {.tm_year = tm.tm_year, .tm_mon = tm.tm_mon, .tm_mday = tm.tm_mday};
+    timegm(&day); /* makes 31 April the first of May */
+    if (day.tm_mday != tm.tm_mday)
+        return false;
+    *wall_s = (int64_t)timegm(&tm) - east;
     return true;
 }

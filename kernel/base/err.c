@@ -36,14 +36,9 @@ void err_copy(char *to, size_t size, const char *text, size_t len)
 /* Format into a fixed buffer; what does not fit is cut with a mark. */
 static void vformat(char *to, size_t size, const char *fmt, va_list ap)
 {
-    char *text = NULL;
-    int n = vasprintf(&text, fmt, ap);
-    if (n < 0) {
-        err_copy(to, size, fmt, strlen(fmt));
-        return;
-    }
-    err_copy(to, size, text, (size_t)n);
-    free(text);
+    char text[4096]; /* more than any field, so that what was cut here is cut again, with the mark */
+    int n = vsnprintf(text, sizeof text, fmt, ap);
+    err_copy(to, size, text, n < 0 ? 0 : n < (int)sizeof text ? (size_t)n : sizeof text - 1);
 }
 
 bool err_set(struct err *e, enum err_code code, const char *fmt, ...)

@@ -72,19 +72,34 @@ bool fs_write_atomic(const char *path, const void *data, size_t len, mode_t mode
     return ok;
 }
 
+/* errno is ENOTDIR when it is not. */
+static bool is_folder(const char *path)
+{
+    struct stat st;
+    if (stat(path, &st) != 0)
+        return false;
+    errno = ENOTDIR;
+    return S_ISDIR(st.st_mode);
+}
+
 bool fs_mkdirs(const char *path, mode_t mode, struct err *e)
 {
-    char *copy = xstrdup(path);
+    size_t len = strlen(path);
+    while (len > 1 && path[len - 1] == '/')
+        len--;
+    if (len == 0)
+        return err_set(e, ERR_IO, "cannot make a folder without a name");
+    char *copy = xstrndup(path, len);
     bool ok = true;
     for (char *p = copy + 1; ok; p++) {
         if (*p != '/' && *p != '\0')
             continue;
         char was = *p;
         *p = '\0';
-        if (mkdir(copy, 0755) == 0)
+        if (mkdir(copy, was == '\0' ? mode & 0700 : 0755) == 0)
             ok = was != '\0' || chmod(copy, mode) == 0;
         else
-            ok = errno == EEXIST;
+            ok = errno == EEXIST && is_folder(copy);
         if (!ok)
             err_errno(e, errno, "cannot make the folder '%s'", copy);
         *p = was;

@@ -16,6 +16,8 @@ void jx_setup(void)
 
 json_t *jx_text(const char *text, size_t len)
 {
+    if (len == 0)
+        return json_string("");
     if (!memchr(text, '\0', len)) {
         json_t *s = json_stringn(text, len);
         if (s)
@@ -73,8 +75,12 @@ json_t *jx_parse(const char *text, size_t len, size_t max, struct err *e)
     }
     json_error_t je;
     json_t *v = json_loadb(text, len, JSON_REJECT_DUPLICATES, &je);
-    if (!v)
-        err_set(e, ERR_MALFORMED, "not valid JSON: %s (line %d, column %d)", je.text, je.line, je.column);
+    if (!v) {
+        /* "… near 'xyz'" would repeat the text, which may hold a secret. */
+        const char *near = strstr(je.text, " near ");
+        int n = near ? (int)(near - je.text) : (int)strlen(je.text);
+        err_set(e, ERR_MALFORMED, "not valid JSON: %.*s (line %d, column %d)", n, je.text, je.line, je.column);
+    }
     return v;
 }
 

@@ -37,8 +37,8 @@ void log_line(enum log_level level, const char *area, const char *fmt, ...)
     size_t len = strlen(line);
     (void)m;
     for (size_t i = (size_t)n; i < len; i++) {
-        if (line[i] == '\n' || line[i] == '\r')
-            line[i] = ' ';
+        if ((unsigned char)line[i] < 0x20 || line[i] == 0x7f)
+            line[i] = ' '; /* one line an event, and no escape sequences for a terminal */
     }
     line[len++] = '\n';
     /* One write keeps lines of several threads and processes whole. */

@@ -71,30 +71,32 @@ struct range {
     uint32_t first, last;
 };
 
-/* The blocks that matter in practice; from Unicode's EastAsianWidth (W, F) and general category Mn/Me/Cf. */
 static const struct range zero[] = {
-    {0x0300, 0x036f}, {0x0483, 0x0489}, {0x0591, 0x05bd}, {0x0610, 0x061a}, {0x064b, 0x065f}, {0x0900, 0x0902},
-    {0x0941, 0x0948}, {0x0e34, 0x0e3a}, {0x0e47, 0x0e4e}, {0x1ab0, 0x1aff}, {0x1dc0, 0x1dff}, {0x200b, 0x200f},
-    {0x202a, 0x202e}, {0x2060, 0x2064}, {0x20d0, 0x20ff}, {0x3099, 0x309a}, {0xfe00, 0xfe0f}, {0xfe20, 0xfe2f},
-    {0xfeff, 0xfeff}, {0xe0100, 0xe01ef},
+#define ZERO(first, last) {first, last},
+#define WIDE(first, last)
+#include "base/utf8_width.def"
+#undef ZERO
+#undef WIDE
 };
 static const struct range wide[] = {
-    {0x1100, 0x115f}, {0x231a, 0x231b}, {0x23e9, 0x23ec}, {0x2614, 0x2615}, {0x2648, 0x2653}, {0x26a1, 0x26a1},
-    {0x2705, 0x2705}, {0x274c, 0x274c}, {0x2753, 0x2755}, {0x2795, 0x2797}, {0x2b1b, 0x2b1c}, {0x2e80, 0x303e},
-    {0x3041, 0x33ff}, {0x3400, 0x4dbf}, {0x4e00, 0x9fff}, {0xa000, 0xa4cf}, {0xa960, 0xa97c}, {0xac00, 0xd7a3},
-    {0xf900, 0xfaff}, {0xfe30, 0xfe6f}, {0xff00, 0xff60}, {0xffe0, 0xffe6}, {0x1f300, 0x1f64f}, {0x1f680, 0x1f6ff},
-    {0x1f900, 0x1f9ff}, {0x1fa70, 0x1faff}, {0x20000, 0x3fffd},
+#define ZERO(first, last)
+#define WIDE(first, last) {first, last},
+#include "base/utf8_width.def"
+#undef ZERO
+#undef WIDE
 };
 
 static bool within(const struct range *r, size_t n, uint32_t cp)
 {
-    for (size_t i = 0; i < n; i++) {
-        if (cp < r[i].first)
-            return false;
-        if (cp <= r[i].last)
-            return true;
+    size_t low = 0, high = n;
+    while (low < high) {
+        size_t mid = low + (high - low) / 2;
+        if (cp > r[mid].last)
+            low = mid + 1;
+        else
+            high = mid;
     }
-    return false;
+    return low < n && cp >= r[low].first;
 }
 
 size_t utf8_width(const char *text, size_t len)
@@ -106,6 +108,8 @@ size_t utf8_width(const char *text, size_t len)
         i += step ? step : 1;
         if (step == 0)
             width += 1;
+        else if (cp >= 0x20 && cp < 0x7f)
+            width += 1; /* nearly all text */
         else if (cp < 0x20 || (cp >= 0x7f && cp < 0xa0) || within(zero, sizeof zero / sizeof *zero, cp))
             continue;
         else

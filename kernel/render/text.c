@@ -5,6 +5,7 @@
 #include "render/text.h"
 
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -270,6 +271,10 @@ static void print_expanded(struct printer *p)
             dwidth = w > dwidth ? w : dwidth;
         }
     }
+    /* The data is at least as wide as the longest "-[ RECORD n ]"; a '+' needs a column of its own. */
+    size_t rule = (size_t)snprintf(NULL, 0, "-[ RECORD %zu ]", t->n_rows), around = hwidth + 3 + (lines > 1);
+    if (around < rule && rule - around > dwidth)
+        dwidth = rule - around;
     if (t->title)
         buf_printf(p->out, "%s\n", t->title);
     for (size_t i = 0; i < t->n_rows; i++) {
