@@ -1,10 +1,14 @@
 """300 kills of the workspace and its servers, at random moments of create, stop, start, resize and delete."""
 import random
+import sys
+from pathlib import Path
 
 import pytest
 
 from conftest import Workspace
-from kills import rounds
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workspace"))
+from kills import rounds  # noqa: E402
 
 
 @pytest.fixture
