@@ -18,7 +18,7 @@
 
 /* The SDKs try for five minutes. A local workspace that refuses connections is not running; waiting minutes for it would
  * look like a hang. */
-enum { RETRY_BUDGET_MS = 300000, RETRY_LOCAL_CONNECT_MS = 10000, MAX_URL = 64 << 10 };
+enum { RETRY_BUDGET_MS = 300000, RETRY_LOCAL_CONNECT_MS = 5000, MAX_URL = 64 << 10 };
 
 struct dbx_client {
     struct dbx_config config;

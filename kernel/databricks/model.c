@@ -139,6 +139,9 @@ static bool decode_field(const struct model *m, const struct field *f, enum mode
 bool model_decode(const struct model *m, enum model_side reader, const json_t *object, void *out, struct err *e)
 {
     memset(out, 0, m->size);
+    if (!json_is_object(object))
+        return err_set(e, ERR_INVALID_PARAMETER, "%s must be an object, not a %s", m->name,
+                       object ? json_type_name(object) : "missing value");
     for (const struct field *f = m->fields; f->name; f++) {
         if (reader == MODEL_SERVER && (f->flags & FIELD_OUTPUT))
             continue;
