@@ -192,6 +192,15 @@ static void read_catalog(sqlite3_stmt *st, struct catalog_row *r)
     r->created_ms = sqlite3_column_int64(st, 6);
 }
 
+static bool catalog_exists(sqlite3 *db, const char *name)
+{
+    struct err none = {0};
+    sqlite3_stmt *st = sql_bind(db, &none, "SELECT 1 FROM catalog WHERE name = ?", "s", name);
+    bool found = st && sqlite3_step(st) == SQLITE_ROW;
+    sqlite3_finalize(st);
+    return found;
+}
+
 bool store_add_catalog(struct store *s, const struct catalog_row *row, struct err *e)
 {
     int code = 0;
@@ -199,10 +208,12 @@ bool store_add_catalog(struct store *s, const struct catalog_row *row, struct er
     pthread_mutex_lock(&s->lock);
     bool ok = sql_exec(s->db, &why, &code, "INSERT INTO catalog VALUES (?, ?, ?, ?, ?, ?)", "sssssi", row->name,
                        row->uid, row->instance_uid, row->database, row->owner, row->created_ms);
+    /* Of several constraints that fail, SQLite names any. */
+    bool taken = !ok && catalog_exists(s->db, row->name);
     pthread_mutex_unlock(&s->lock);
     if (ok)
         return true;
-    if (code == SQLITE_CONSTRAINT_PRIMARYKEY)
+    if (taken)
         return err_set(e, ERR_CATALOG_EXISTS, "Catalog '%s' already exists", row->name);
     if (code == SQLITE_CONSTRAINT_UNIQUE)
         return err_set(e, ERR_ALREADY_EXISTS, "Database '%s' of instance '%s' is registered as a catalog already",
