@@ -189,12 +189,10 @@ static void show_transactions(struct session *s, struct sink *out)
 static void add_which(json_t *bundle, const struct cell_items *items, size_t at)
 {
     char line[200];
-    size_t left = items->count - at - 1;
     if (items->count < 2)
         return;
-    int n = snprintf(line, sizeof line, "CELL:  %zu of %zu failed (line %d)", at + 1, items->count, items->items[at].line);
-    if (left > 0)
-        snprintf(line + n, sizeof line - (size_t)n, "; the %zu after it %s not run", left, left == 1 ? "was" : "were");
+    snprintf(line, sizeof line, "CELL:  part %zu of %zu (line %d) failed%s", at + 1, items->count, items->items[at].line,
+             at + 1 < items->count ? "; the rest was not run" : "");
     json_array_append_new(json_object_get(bundle, "traceback"), jx_str(line));
 }
 

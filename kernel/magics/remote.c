@@ -159,7 +159,7 @@ const char *remote_ca(struct magic_ctx *ctx)
         return NULL;
     if (!s->state_dir && !(s->state_dir = fs_state_dir(&none)))
         return NULL;
-    return arena_printf(ctx->arena, "%s/ca.pem", s->state_dir);
+    return arena_printf(ctx->arena, "%s/ca.crt", s->state_dir);
 }
 
 /* ---- consent ---- */
@@ -191,8 +191,8 @@ bool remote_consent(struct magic_ctx *ctx, const char *what, bool always, bool y
     if (ask(ctx, arena_printf(ctx->arena, "%s%s? [y/N] ", what, where), &asked))
         return true;
     if (asked.code == ERR_INVALID_STATE) {
-        err_set(e, ERR_INVALID_STATE, "'%s' needs your consent, and this front end cannot be asked", what);
-        err_hint(e, "add --yes to say so in the cell");
+        err_set(e, ERR_INVALID_STATE, "%s%s? This front end cannot be asked", what, where);
+        err_hint(e, "add --yes to agree in the cell");
         return false;
     }
     *e = asked;

@@ -15,6 +15,8 @@
 #include "magics/deadline.h"
 #include "pg/exec.h"
 
+enum { OWN_ROWS = 1000, OWN_FETCH = 10000 }; /* of queries that are ours */
+
 struct running {
     struct magic_ctx *ctx;
     const struct settings *settings;
@@ -184,7 +186,7 @@ bool statement_run_all(struct magic_ctx *ctx, struct connection *c, const char *
 {
     struct sql_span span = {0}, next = {0};
     enum sql_open open = SQL_CLOSED;
-    size_t pos = 0;
+    size_t pos = 0, seen = 0;
     bool last = ctx->last, ok = true;
     bool more = sql_next(text, len, &pos, false, &span, &open);
     if (!more && open != SQL_CLOSED)
@@ -195,6 +197,9 @@ bool statement_run_all(struct magic_ctx *ctx, struct connection *c, const char *
         more = sql_next(text, len, &pos, false, &next, &open);
         ctx->last = last && !more;
         ok = statement_run(ctx, c, text + span.start, span.len, s, e);
+        if (!ok && e->line == 0 && (more || seen > 0)) /* which one it was, when it has no place of its own */
+            cell_place(ctx->cell, ctx->cell_len, (size_t)(text - ctx->cell) + span.start, &e->line, &e->column);
+        seen++;
         span = next;
     }
     ctx->last = last;
@@ -206,6 +211,8 @@ bool statement_query(struct magic_ctx *ctx, struct connection *c, const char *sq
 {
     struct settings s = ctx->session->settings;
     s.timeout = 0;
+    s.rows = OWN_ROWS;
+    s.fetch_limit = OWN_FETCH;
     struct running r = {.ctx = ctx, .settings = &s};
     bool ok = run(&r, c, sql, params, n_params, e);
     if (ok && !r.has_table)
