@@ -51,4 +51,3 @@ def kernel(launch):
 @pytest.fixture
 def client(kernel):
     return kernel.client()
-
