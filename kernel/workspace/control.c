@@ -59,8 +59,9 @@ static bool is_dying(pid_t pid)
 /* Somebody listens at the address. */
 static bool listens(const char *url)
 {
-    const char *port = strrchr(url, ':');
-    struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons((uint16_t)(port ? atoi(port + 1) : 0))};
+    const char *colon = strrchr(url, ':');
+    uint16_t port = (uint16_t)(colon ? strtol(colon + 1, NULL, 10) : 0); /* written by ourselves */
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons(port)};
     a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     bool ok = fd >= 0 && connect(fd, (struct sockaddr *)&a, sizeof a) == 0;

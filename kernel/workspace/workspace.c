@@ -75,9 +75,9 @@ static int number_fact(struct store *s, const char *key)
 {
     char *value = NULL;
     struct err none = {0};
-    int n = store_get(s, key, &value, &none) && value ? atoi(value) : 0;
+    long n = store_get(s, key, &value, &none) && value ? strtol(value, NULL, 10) : 0;
     free(value);
-    return n > 0 && n < 65536 ? n : 0;
+    return n > 0 && n < 65536 ? (int)n : 0;
 }
 
 static bool keep_number(struct store *s, const char *key, int n, struct err *e)

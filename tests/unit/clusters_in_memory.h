@@ -142,7 +142,7 @@ bool cluster_create(struct clusters *all, struct cluster_spec *spec, struct canc
 {
     (void)all;
     if (!spec->address[0])
-        strcpy(spec->address, "127.77.0.1");
+        snprintf(spec->address, sizeof spec->address, "%s", "127.77.0.1");
     spec->port = 5432;
     return memory_up(spec, true, c, e);
 }

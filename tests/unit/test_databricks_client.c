@@ -400,8 +400,8 @@ static void note_state(void *self, const char *state, long long ms)
 {
     struct seen_states *s = self;
     assert_true(ms >= 0);
-    strcat(s->text, state);
-    strcat(s->text, " ");
+    size_t used = strlen(s->text);
+    snprintf(s->text + used, sizeof s->text - used, "%s ", state);
 }
 
 #define STATE(s) {200, NULL, "{\"name\":\"demo\",\"state\":\"" s "\"}", 0}

@@ -198,7 +198,9 @@ static void pages_of_instances(void **state)
         struct database_instance_list list;
         call(DBX_list_database_instances, P({"page_size", "1"}, {"page_token", *token ? token : NULL}), NULL, &list);
         assert_int_equal(list.database_instances.count, 1);
-        strcat(seen, ((struct database_instance *)list.database_instances.items)[0].name);
+        size_t used = strlen(seen);
+        snprintf(seen + used, sizeof seen - used, "%s",
+                 ((struct database_instance *)list.database_instances.items)[0].name);
         assert_int_equal(list.next_page_token == NULL, i == 3);
         snprintf(token, sizeof token, "%s", list.next_page_token ? list.next_page_token : "");
         model_release(&model_database_instance_list, &list);

@@ -55,9 +55,9 @@ static struct instance_row new_row(const char *name)
     struct instance_row row = {.state = INST_STARTING, .retention_days = 7};
     ids_uuid(row.uid);
     snprintf(row.name, sizeof row.name, "%s", name);
-    strcpy(row.capacity, "CU_2");
-    strcpy(row.creator, "learner@example.com");
-    strcpy(row.creation_time, "2026-01-02T03:04:05Z");
+    snprintf(row.capacity, sizeof row.capacity, "%s", "CU_2");
+    snprintf(row.creator, sizeof row.creator, "%s", "learner@example.com");
+    snprintf(row.creation_time, sizeof row.creation_time, "%s", "2026-01-02T03:04:05Z");
     return row;
 }
 

@@ -54,11 +54,11 @@ static struct instance_row full_row(const char *name)
     struct instance_row r = {.state = INST_UPDATING, .retention_days = 35, .stopped = true, .created = true, .port = 5433};
     ids_uuid(r.uid);
     snprintf(r.name, sizeof r.name, "%s", name);
-    strcpy(r.creator, "learner@example.com");
-    strcpy(r.creation_time, "2026-01-02T03:04:05Z");
-    strcpy(r.capacity, "CU_8");
-    strcpy(r.usage_policy_id, "p");
-    strcpy(r.address, "127.1.2.3");
+    snprintf(r.creator, sizeof r.creator, "%s", "learner@example.com");
+    snprintf(r.creation_time, sizeof r.creation_time, "%s", "2026-01-02T03:04:05Z");
+    snprintf(r.capacity, sizeof r.capacity, "%s", "CU_8");
+    snprintf(r.usage_policy_id, sizeof r.usage_policy_id, "%s", "p");
+    snprintf(r.address, sizeof r.address, "%s", "127.1.2.3");
     strcpy(r.failure, "it's \"broken\"; DROP TABLE instance; -- ünï");
     memset(r.custom_tags, 'x', INST_TAGS_MAX - 1);
     return r;
@@ -169,8 +169,8 @@ static void catalogs_belong_to_instances(void **state)
     assert_false(store_add_catalog(store, &c, &e));
     assert_int_equal(e.code, ERR_CATALOG_EXISTS);
     err_init(&e);
-    strcpy(c.name, "cat2");
-    strcpy(c.uid, "u2");
+    snprintf(c.name, sizeof c.name, "%s", "cat2");
+    snprintf(c.uid, sizeof c.uid, "%s", "u2");
     assert_false(store_add_catalog(store, &c, &e));
     assert_int_equal(e.code, ERR_ALREADY_EXISTS);
     err_init(&e);
