@@ -143,6 +143,8 @@ struct clusters {
     size_t n_busy;
     pid_t *children;      /* servers started by this process, to be reaped */
     size_t n_children;
+    pid_t killed[16];     /* the last of them that a signal ended */
+    size_t n_killed;
 };
 struct pg_conn *clusters_connect_dir(struct clusters *all, const char *dir, const char *dbname, struct cancel *c,
                                      struct err *e);

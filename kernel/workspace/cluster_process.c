@@ -47,12 +47,28 @@ static void reap(struct clusters *all)
 {
     pthread_mutex_lock(&all->lock);
     for (size_t i = 0; i < all->n_children;) {
-        if (waitpid(all->children[i], NULL, WNOHANG) != 0)
+        int status = 0;
+        pid_t pid = waitpid(all->children[i], &status, WNOHANG);
+        if (pid > 0 && WIFSIGNALED(status))
+            all->killed[all->n_killed++ % ARRAY_LEN(all->killed)] = pid;
+        if (pid != 0)
             all->children[i] = all->children[--all->n_children];
         else
             i++;
     }
     pthread_mutex_unlock(&all->lock);
+}
+
+/* A signal ended this child of ours (kill -9, the kernel out of memory): not PostgreSQL's own decision. */
+static bool was_killed(struct clusters *all, pid_t pid)
+{
+    bool found = false;
+    reap(all);
+    pthread_mutex_lock(&all->lock);
+    for (size_t i = 0; i < ARRAY_LEN(all->killed); i++)
+        found = found || all->killed[i] == pid;
+    pthread_mutex_unlock(&all->lock);
+    return found;
 }
 
 /* ---- finding -------------------------------------------------------------------------------------------------- */
@@ -334,7 +350,8 @@ bool process_start(struct clusters *all, const char *dir, struct server *out, st
             return false;
         if (out->pid && out->ready)
             return true;
-        if (launched) /* one that we found may have been on its way out: then it is our turn */
+        /* One that we found may have been on its way out: then it is our turn. One that was shot gets a successor. */
+        if (launched && !was_killed(all, pid))
             return say_why(all, dir, e);
     }
     return err_set(e, ERR_UNAVAILABLE, "the PostgreSQL server does not stay up");
