@@ -1,122 +1,44 @@
-/* Connections and statements against a real server: streaming, cancel, notices, errors, login. */
+/* Statements against a real server: rows, notices, errors, what is refused, memory, types, quoting. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
 
-#include <pthread.h>
 #include <sys/resource.h>
 
-#include "base/buf.h"
-#include "base/clock.h"
 #include "base/xalloc.h"
-#include "pg/exec.h"
-#include "pg_cluster.h"
+#include "pg_record.h"
 
-static struct pg_cluster cluster;
-static const char *no_cluster;
-
-#define NEED_CLUSTER()                                        \
-    do {                                                      \
-        if (no_cluster) {                                     \
-            print_message("skipped: %s\n", no_cluster);       \
-            skip();                                           \
-        }                                                     \
-    } while (0)
-
-static struct pg_conn *open_as(const char *user)
+static long peak_kb(void)
 {
-    struct err e;
-    err_init(&e);
-    struct pg_conn *conn = pg_cluster_connect(&cluster, user, &e);
-    if (!conn)
-        fail_msg("cannot connect: %s", e.text);
-    return conn;
+    struct rusage u;
+    getrusage(RUSAGE_SELF, &u);
+    return u.ru_maxrss;
 }
 
-static struct pg_conn *open_one(void) { return open_as("learner"); }
-
-/* Everything that happens, as one text. */
-struct record {
-    struct buf log;
-    unsigned long long rows, stop_after;
-    struct cancel *fire; /* fired at the first row */
-    bool quiet;
-};
-
-static void on_columns(void *self, const struct pg_column *columns, size_t n)
+static void test_memory_is_flat(void **state)
 {
-    struct record *r = self;
-    for (size_t i = 0; i < n; i++)
-        buf_printf(&r->log, "%s%s:%u%s", i ? "," : "[", columns[i].name, columns[i].oid, columns[i].numeric ? "r" : "l");
-    buf_puts(&r->log, n ? "]" : "[]");
-}
-
-static bool on_row(void *self, const struct pg_value *values, size_t n)
-{
-    struct record *r = self;
-    r->rows++;
-    buf_puts(&r->log, r->quiet ? "" : "(");
-    for (size_t i = 0; i < n && !r->quiet; i++) {
-        buf_puts(&r->log, i ? "|" : "");
-        if (values[i].text)
-            buf_add(&r->log, values[i].text, values[i].len);
-        else
-            buf_puts(&r->log, "null");
-    }
-    if (!r->quiet)
-        buf_puts(&r->log, ")");
-    if (r->fire)
-        cancel_fire(r->fire);
-    return r->stop_after == 0 || r->rows < r->stop_after;
-}
-
-static void on_done(void *self, const char *tag, bool has_rows)
-{
-    struct record *r = self;
-    buf_printf(&r->log, "<%s%s>", tag, has_rows ? "*" : "");
-}
-
-static void on_notice(void *self, const char *severity, const char *text, const char *detail, const char *hint)
-{
-    struct record *r = self;
-    buf_printf(&r->log, "{%s:%s%s%s%s%s}", severity, text, detail ? "/" : "", detail ? detail : "", hint ? "/" : "",
-               hint ? hint : "");
-}
-
-static struct pg_rows rows_of(struct record *r)
-{
-    *r = (struct record){0};
-    buf_init(&r->log, 1 << 20);
-    return (struct pg_rows){.self = r, .columns = on_columns, .row = on_row, .done = on_done};
-}
-
-/* Run and compare the record. */
-static void expect(struct pg_conn *conn, const char *sql, const char *want)
-{
+    (void)state;
+    NEED_CLUSTER();
+    struct pg_conn *conn = open_one();
     struct record r;
     struct pg_rows rows = rows_of(&r);
     struct err e;
     err_init(&e);
-    pg_on_notice(conn, on_notice, &r);
-    if (!pg_exec(conn, sql, NULL, 0, &rows, NULL, &e))
-        fail_msg("%s: %s %s", sql, e.sqlstate, e.text);
-    assert_string_equal(buf_str(&r.log), want);
-    pg_on_notice(conn, NULL, NULL);
+    r.quiet = true;
+    long before = peak_kb();
+    assert_true(pg_exec(conn, "SELECT generate_series(1, 1000000), repeat('x', 140)", NULL, 0,
+                        &rows, NULL, &e));
+    long grown = peak_kb() - before;
+    assert_int_equal(r.rows, 1000000);
+#ifndef __SANITIZE_ADDRESS__ /* it keeps freed memory back */
+    assert_true(grown < 4096);
+#endif
+    print_message("1000000 rows of 147 bytes: peak memory grew by %ld KiB\n", grown);
     buf_release(&r.log);
+    pg_close(conn);
 }
-
-static struct err failing(struct pg_conn *conn, const char *sql, struct cancel *c)
-{
-    struct err e;
-    err_init(&e);
-    if (pg_exec(conn, sql, NULL, 0, NULL, c, &e))
-        fail_msg("%s did not fail", sql);
-    return e;
-}
-
-static void usable(struct pg_conn *conn) { expect(conn, "SELECT 1 AS a", "[a:23r](1)<SELECT 1*>"); }
 
 static void test_rows(void **state)
 {
@@ -165,178 +87,6 @@ static void test_parameters(void **state)
     assert_int_equal(e.code, ERR_TOO_BIG);
     free(many);
     usable(conn);
-    pg_close(conn);
-}
-
-static long peak_kb(void)
-{
-    struct rusage u;
-    getrusage(RUSAGE_SELF, &u);
-    return u.ru_maxrss;
-}
-
-static void test_memory_is_flat(void **state)
-{
-    (void)state;
-    NEED_CLUSTER();
-    struct pg_conn *conn = open_one();
-    struct record r;
-    struct pg_rows rows = rows_of(&r);
-    struct err e;
-    err_init(&e);
-    r.quiet = true;
-    long before = peak_kb();
-    assert_true(pg_exec(conn, "SELECT generate_series(1, 1000000), repeat('x', 140)", NULL, 0,
-                        &rows, NULL, &e));
-    long grown = peak_kb() - before;
-    assert_int_equal(r.rows, 1000000);
-#ifndef __SANITIZE_ADDRESS__ /* it keeps freed memory back */
-    assert_true(grown < 4096);
-#endif
-    print_message("1000000 rows of 147 bytes: peak memory grew by %ld KiB\n", grown);
-    buf_release(&r.log);
-    pg_close(conn);
-}
-
-static void test_stop_reading(void **state)
-{
-    (void)state;
-    NEED_CLUSTER();
-    struct pg_conn *conn = open_one();
-    struct record r;
-    struct pg_rows rows = rows_of(&r);
-    struct err e;
-    err_init(&e);
-    r.stop_after = 3;
-    /* Would run for hours. */
-    assert_true(pg_exec(conn, "SELECT generate_series(1, 100000000000) AS i", NULL, 0, &rows, NULL, &e));
-    assert_int_equal(r.rows, 3);
-    assert_string_equal(buf_str(&r.log), "[i:20r](1)(2)(3)<*>");
-    buf_release(&r.log);
-    usable(conn);
-    /* A write must not be undone because its rows are too many to show. */
-    expect(conn, "CREATE TEMP TABLE w (i int)", "<CREATE TABLE>");
-    rows = rows_of(&r);
-    r.stop_after = 2;
-    assert_true(pg_exec(conn, "INSERT INTO w SELECT generate_series(1, 20000) RETURNING i", NULL, 0, &rows, NULL, &e));
-    assert_string_equal(buf_str(&r.log), "[i:23r](1)(2)<INSERT 0 20000*>");
-    buf_release(&r.log);
-    expect(conn, "SELECT count(*) FROM w", "[count:20r](20000)<SELECT 1*>");
-    /* Nor may an open transaction fail for it. */
-    expect(conn, "BEGIN", "<BEGIN>");
-    rows = rows_of(&r);
-    r.stop_after = 1;
-    assert_true(pg_exec(conn, "SELECT i FROM generate_series(1, 50000) i", NULL, 0, &rows, NULL, &e));
-    assert_string_equal(buf_str(&r.log), "[i:23r](1)<SELECT 50000*>");
-    buf_release(&r.log);
-    assert_int_equal(pg_tx_state(conn), PG_TX_IN_BLOCK);
-    pg_close(conn);
-}
-
-static void test_interrupt_in_rows(void **state)
-{
-    (void)state;
-    NEED_CLUSTER();
-    struct pg_conn *conn = open_one();
-    struct cancel c;
-    struct record r;
-    struct pg_rows rows = rows_of(&r);
-    struct err e;
-    err_init(&e);
-    assert_true(cancel_init(&c, &e));
-    r.fire = &c;
-    assert_false(pg_exec(conn, "SELECT generate_series(1, 100000000000) AS i", NULL, 0, &rows, &c, &e));
-    assert_int_equal(e.code, ERR_CANCELLED);
-    assert_string_equal(e.sqlstate, "57014");
-    assert_int_equal(r.rows, 1);
-    buf_release(&r.log);
-    assert_true(pg_alive(conn));
-    /* The token is still fired: nothing starts. */
-    err_init(&e);
-    assert_false(pg_run(conn, "SELECT 1", &c, &e));
-    assert_int_equal(e.code, ERR_CANCELLED);
-    cancel_reset(&c);
-    usable(conn);
-    expect(conn, "BEGIN", "<BEGIN>");
-    rows = rows_of(&r);
-    r.fire = &c;
-    err_init(&e);
-    assert_false(pg_exec(conn, "SELECT generate_series(1, 100000000000) AS i", NULL, 0, &rows, &c, &e));
-    buf_release(&r.log);
-    assert_int_equal(pg_tx_state(conn), PG_TX_FAILED);
-    cancel_release(&c);
-    pg_close(conn);
-}
-
-struct later {
-    struct cancel *c;
-    int us;
-};
-
-static void *fire_later(void *arg)
-{
-    struct later *l = arg;
-    struct err e;
-    err_init(&e);
-    int64_t end = clock_mono_us() + l->us;
-    while (clock_mono_us() < end)
-        continue;
-    cancel_fire(l->c);
-    return NULL;
-}
-
-/* At any moment: before the statement is sent, before the server has begun it, while it runs. */
-static void test_interrupt_anywhere(void **state)
-{
-    (void)state;
-    NEED_CLUSTER();
-    struct pg_conn *conn = open_one();
-    struct cancel c;
-    struct err e;
-    err_init(&e);
-    assert_true(cancel_init(&c, &e));
-    unsigned seed = 42;
-    for (int i = 0; i < 100; i++) {
-        struct later l = {&c, rand_r(&seed) % 2500};
-        pthread_t thread;
-        err_init(&e);
-        assert_int_equal(pthread_create(&thread, NULL, fire_later, &l), 0);
-        assert_false(pg_run(conn, "SELECT pg_sleep(600)", &c, &e));
-        assert_int_equal(e.code, ERR_CANCELLED);
-        pthread_join(thread, NULL);
-        cancel_reset(&c);
-        usable(conn);
-    }
-    cancel_release(&c);
-    pg_close(conn);
-}
-
-static void test_hung_server(void **state)
-{
-    (void)state;
-    NEED_CLUSTER();
-    struct pg_conn *conn = open_one();
-    struct cancel c;
-    struct err e;
-    err_init(&e);
-    assert_true(cancel_init(&c, &e));
-    struct later l = {&c, 1000};
-    pthread_t thread;
-    /* A stopped postmaster takes the cancel connection and never answers. */
-    assert_int_equal(kill(cluster.pid, SIGSTOP), 0);
-    assert_int_equal(pthread_create(&thread, NULL, fire_later, &l), 0);
-    bool ok = pg_run(conn, "SELECT pg_sleep(600)", &c, &e);
-    kill(cluster.pid, SIGCONT);
-    pthread_join(thread, NULL);
-    assert_false(ok);
-    assert_int_equal(e.code, ERR_CANCELLED);
-    assert_non_null(strstr(e.text, "connection was closed"));
-    assert_false(pg_alive(conn));
-    assert_string_equal(pg_host(conn), "");
-    err_init(&e);
-    assert_false(pg_run(conn, "SELECT 1", NULL, &e));
-    assert_int_equal(e.code, ERR_CONNECT);
-    cancel_release(&c);
     pg_close(conn);
 }
 
@@ -446,130 +196,6 @@ static void test_big_rows(void **state)
     pg_close(conn);
 }
 
-static void test_lost_connection(void **state)
-{
-    (void)state;
-    NEED_CLUSTER();
-    struct pg_conn *conn = open_one(), *other = open_one();
-    struct err e = failing(conn, "SELECT pg_terminate_backend(pg_backend_pid())", NULL);
-    assert_int_equal(e.code, ERR_CONNECT);
-    assert_string_equal(e.sqlstate, "57P01");
-    assert_false(pg_alive(conn));
-    pg_close(conn);
-    /* While idle: the reason comes as a notice, before the next statement is sent. */
-    conn = open_one();
-    char sql[96];
-    snprintf(sql, sizeof sql, "SELECT pg_terminate_backend(%d, 10000)", pg_backend_pid(conn));
-    expect(other, sql, "[pg_terminate_backend:16l](t)<SELECT 1*>");
-    e = failing(conn, "SELECT 1", NULL);
-    assert_int_equal(e.code, ERR_CONNECT);
-    assert_string_equal(e.sqlstate, "57P01");
-    assert_false(pg_alive(conn));
-    pg_close(conn);
-    conn = open_one();
-    snprintf(sql, sizeof sql, "SELECT pg_terminate_backend(%d, 10000)", pg_backend_pid(conn));
-    expect(other, sql, "[pg_terminate_backend:16l](t)<SELECT 1*>");
-    assert_false(pg_alive(conn));
-    e = failing(conn, "SELECT 1", NULL);
-    assert_string_equal(e.sqlstate, "57P01");
-    pg_close(conn);
-    pg_close(other);
-}
-
-/* Open with these parameters must fail; no part of the error may hold the password. */
-static struct err refused(struct pg_params p)
-{
-    struct err e;
-    err_init(&e);
-    struct pg_conn *conn = pg_open(&p, NULL, &e);
-    if (conn)
-        fail_msg("the login was not refused");
-    assert_null(memmem(&e, sizeof e, "s3cret", 6));
-    return e;
-}
-
-static void test_login(void **state)
-{
-    (void)state;
-    NEED_CLUSTER();
-    struct pg_conn *conn = open_one();
-    expect(conn, "CREATE ROLE locked LOGIN PASSWORD 'right'", "<CREATE ROLE>");
-    struct pg_params p = {.host = cluster.dir, .port = "5432", .dbname = "postgres", .user = "locked", .password = "s3cret"};
-    struct err e = refused(p);
-    assert_int_equal(e.code, ERR_LOGIN);
-    assert_string_equal(e.sqlstate, "28P01");
-    assert_string_equal(e.text, "password authentication failed for user \"locked\"");
-    p.password = NULL;
-    p.conninfo = "password=s3cret";
-    assert_string_equal(refused(p).sqlstate, "28P01");
-    p.conninfo = "passfile=/nonexistent";
-    assert_int_equal(refused(p).code, ERR_LOGIN);
-    p.user = "barred";
-    e = refused(p);
-    assert_int_equal(e.code, ERR_LOGIN);
-    assert_string_equal(e.sqlstate, "28000");
-    p.user = "learner";
-    p.dbname = "nope";
-    e = refused(p);
-    assert_int_equal(e.code, ERR_CONNECT);
-    assert_string_equal(e.sqlstate, "3D000");
-    assert_string_equal(e.text, "database \"nope\" does not exist");
-    assert_non_null(strstr(e.detail, cluster.dir));
-    p.user = "locked";
-    p.dbname = "postgres";
-    p.conninfo = NULL;
-    p.password = "right";
-    struct pg_conn *mine = pg_open(&p, NULL, &e);
-    assert_non_null(mine);
-    assert_string_equal(pg_user(mine), "locked");
-    pg_close(mine);
-    expect(conn, "DROP ROLE locked", "<DROP ROLE>");
-    pg_close(conn);
-}
-
-static void test_bad_parameters(void **state)
-{
-    (void)state;
-    struct err e = refused((struct pg_params){.conninfo = "host=x s3cret"});
-    assert_int_equal(e.code, ERR_CONFIG);
-    e = refused((struct pg_params){.conninfo = "postgresql://u:s3cret%zz@h/db"});
-    assert_int_equal(e.code, ERR_CONFIG);
-    e = refused((struct pg_params){.host = "/tmp", .port = "s3cret", .password = "s3cret"});
-    assert_int_equal(e.code, ERR_CONFIG);
-    e = refused((struct pg_params){.host = "/nonexistent", .user = "u"});
-    assert_int_equal(e.code, ERR_CONNECT);
-    e = refused((struct pg_params){.host = "127.0.0.1", .port = "1", .user = "u", .sslmode = "disable"});
-    assert_int_equal(e.code, ERR_CONNECT);
-    assert_string_equal(e.text, "cannot connect: Connection refused");
-    e = refused((struct pg_params){.host = "127.0.0.1", .port = "1", .sslmode = "verify-full", .sslrootcert = "/nope"});
-    assert_int_equal(e.code, ERR_CONNECT);
-}
-
-static void test_silent_server(void **state)
-{
-    (void)state;
-    NEED_CLUSTER();
-    /* A stopped postmaster accepts (the kernel does) and says nothing. */
-    struct pg_params p = {.host = cluster.dir, .port = "5432", .user = "learner", .connect_timeout_ms = 300};
-    kill(cluster.pid, SIGSTOP);
-    struct err e = refused(p);
-    struct cancel c;
-    struct err ce;
-    err_init(&ce);
-    assert_true(cancel_init(&c, &ce));
-    struct later l = {&c, 100000};
-    pthread_t thread;
-    assert_int_equal(pthread_create(&thread, NULL, fire_later, &l), 0);
-    p.connect_timeout_ms = 60000;
-    struct pg_conn *conn = pg_open(&p, &c, &ce);
-    kill(cluster.pid, SIGCONT);
-    pthread_join(thread, NULL);
-    cancel_release(&c);
-    assert_int_equal(e.code, ERR_TIMEOUT);
-    assert_null(conn);
-    assert_int_equal(ce.code, ERR_CANCELLED);
-}
-
 static void test_types(void **state)
 {
     (void)state;
@@ -661,31 +287,13 @@ static void test_about(void **state)
     pg_close(NULL);
 }
 
-static int set_up(void **state)
-{
-    (void)state;
-    no_cluster = pg_cluster_start(&cluster,
-                                  "local all locked scram-sha-256\nlocal all barred reject\nlocal all all trust\n");
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    pg_cluster_stop(&cluster);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_memory_is_flat), cmocka_unit_test(test_rows), cmocka_unit_test(test_parameters),
-        cmocka_unit_test(test_stop_reading), cmocka_unit_test(test_interrupt_in_rows),
-        cmocka_unit_test(test_interrupt_anywhere), cmocka_unit_test(test_hung_server), cmocka_unit_test(test_notices),
-        cmocka_unit_test(test_error_fields), cmocka_unit_test(test_copy_is_refused), cmocka_unit_test(test_big_rows),
-        cmocka_unit_test(test_lost_connection), cmocka_unit_test(test_login), cmocka_unit_test(test_bad_parameters),
-        cmocka_unit_test(test_silent_server), cmocka_unit_test(test_types), cmocka_unit_test(test_quoting),
-        cmocka_unit_test(test_about),
+        cmocka_unit_test(test_notices), cmocka_unit_test(test_error_fields),
+        cmocka_unit_test(test_copy_is_refused), cmocka_unit_test(test_big_rows), cmocka_unit_test(test_types),
+        cmocka_unit_test(test_quoting), cmocka_unit_test(test_about),
     };
-    return cmocka_run_group_tests_name("pg_exec", tests, set_up, tear_down);
+    return cmocka_run_group_tests_name("pg_exec", tests, set_up_cluster, tear_down_cluster);
 }

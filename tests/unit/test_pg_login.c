@@ -1,0 +1,111 @@
+/* Logins: refused ones by their SQLSTATE and without the password, bad parameters, a silent server. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "pg_record.h"
+
+/* Open with these parameters must fail; no part of the error may hold the password. */
+static struct err refused(struct pg_params p)
+{
+    struct err e;
+    err_init(&e);
+    struct pg_conn *conn = pg_open(&p, NULL, &e);
+    if (conn)
+        fail_msg("the login was not refused");
+    assert_null(memmem(&e, sizeof e, "s3cret", 6));
+    return e;
+}
+
+static void test_login(void **state)
+{
+    (void)state;
+    NEED_CLUSTER();
+    struct pg_conn *conn = open_one();
+    expect(conn, "CREATE ROLE locked LOGIN PASSWORD 'right'", "<CREATE ROLE>");
+    struct pg_params p = {.host = cluster.dir, .port = "5432", .dbname = "postgres", .user = "locked", .password = "s3cret"};
+    struct err e = refused(p);
+    assert_int_equal(e.code, ERR_LOGIN);
+    assert_string_equal(e.sqlstate, "28P01");
+    assert_string_equal(e.text, "password authentication failed for user \"locked\"");
+    p.password = NULL;
+    p.conninfo = "password=s3cret";
+    assert_string_equal(refused(p).sqlstate, "28P01");
+    p.conninfo = "passfile=/nonexistent";
+    assert_int_equal(refused(p).code, ERR_LOGIN);
+    p.user = "barred";
+    e = refused(p);
+    assert_int_equal(e.code, ERR_LOGIN);
+    assert_string_equal(e.sqlstate, "28000");
+    p.user = "learner";
+    p.dbname = "nope";
+    e = refused(p);
+    assert_int_equal(e.code, ERR_CONNECT);
+    assert_string_equal(e.sqlstate, "3D000");
+    assert_string_equal(e.text, "database \"nope\" does not exist");
+    assert_non_null(strstr(e.detail, cluster.dir));
+    p.user = "locked";
+    p.dbname = "postgres";
+    p.conninfo = NULL;
+    p.password = "right";
+    struct pg_conn *mine = pg_open(&p, NULL, &e);
+    assert_non_null(mine);
+    assert_string_equal(pg_user(mine), "locked");
+    pg_close(mine);
+    expect(conn, "DROP ROLE locked", "<DROP ROLE>");
+    pg_close(conn);
+}
+
+static void test_bad_parameters(void **state)
+{
+    (void)state;
+    struct err e = refused((struct pg_params){.conninfo = "host=x s3cret"});
+    assert_int_equal(e.code, ERR_CONFIG);
+    e = refused((struct pg_params){.conninfo = "postgresql://u:s3cret%zz@h/db"});
+    assert_int_equal(e.code, ERR_CONFIG);
+    e = refused((struct pg_params){.host = "/tmp", .port = "s3cret", .password = "s3cret"});
+    assert_int_equal(e.code, ERR_CONFIG);
+    e = refused((struct pg_params){.host = "/nonexistent", .user = "u"});
+    assert_int_equal(e.code, ERR_CONNECT);
+    e = refused((struct pg_params){.host = "127.0.0.1", .port = "1", .user = "u", .sslmode = "disable"});
+    assert_int_equal(e.code, ERR_CONNECT);
+    assert_string_equal(e.text, "cannot connect: Connection refused");
+    e = refused((struct pg_params){.host = "127.0.0.1", .port = "1", .sslmode = "verify-full", .sslrootcert = "/nope"});
+    assert_int_equal(e.code, ERR_CONNECT);
+}
+
+static void test_silent_server(void **state)
+{
+    (void)state;
+    NEED_CLUSTER();
+    /* A stopped postmaster accepts (the kernel does) and says nothing. */
+    struct pg_params p = {.host = cluster.dir, .port = "5432", .user = "learner", .connect_timeout_ms = 300};
+    kill(cluster.pid, SIGSTOP);
+    struct err e = refused(p);
+    struct cancel c;
+    struct err ce;
+    err_init(&ce);
+    assert_true(cancel_init(&c, &ce));
+    struct later l = {&c, 100000};
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, fire_later, &l), 0);
+    p.connect_timeout_ms = 60000;
+    struct pg_conn *conn = pg_open(&p, &c, &ce);
+    kill(cluster.pid, SIGCONT);
+    pthread_join(thread, NULL);
+    cancel_release(&c);
+    assert_int_equal(e.code, ERR_TIMEOUT);
+    assert_null(conn);
+    assert_int_equal(ce.code, ERR_CANCELLED);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_login), cmocka_unit_test(test_bad_parameters),
+        cmocka_unit_test(test_silent_server),
+    };
+    return cmocka_run_group_tests_name("pg_login", tests, set_up_cluster, tear_down_cluster);
+}
