@@ -65,6 +65,18 @@ def surroundings(state_dir):
         shutil.rmtree(home, ignore_errors=True)
 
 
+def joined(outputs):
+    """Streams that stand side by side as one: how the kernel's text was cut into messages is chance."""
+    whole = []
+    for output in outputs:
+        before = whole[-1] if whole else {}
+        if output["output_type"] == "stream" == before.get("output_type") and output["name"] == before["name"]:
+            before["text"] += output["text"]
+        else:
+            whole.append(output)
+    return whole
+
+
 def same_form(old, new):
     return tools.masked(old) == tools.masked(new)
 
@@ -97,7 +109,7 @@ def normalise(notebook, before):
     for count, cell in enumerate(tools.code_cells(notebook), 1):
         cell.metadata = {name: value for name, value in cell.metadata.items() if name in KEPT_CELL_METADATA}
         cell.execution_count = count
-        cell.outputs = [normalise_output(output) for output in cell.outputs]
+        cell.outputs = [normalise_output(output) for output in joined(cell.outputs)]
         old = stored[cell["id"]].get("outputs", [])
         if tools.IGNORED in tools.tags(cell) and same_form(old, cell.outputs):
             cell.outputs = old
