@@ -360,15 +360,15 @@ static bool does_not_hold(struct probe *p, const json_t *check, struct err *e)
     const char *message = jx_get_str(check, "message", ""), *found = buf_str(&p->found);
     struct buf text;
     buf_init(&text, 64 << 10);
+    bool told = false;
     for (const char *mark; (mark = strstr(message, "{found}")); message = mark + strlen("{found}")) {
         buf_add(&text, message, (size_t)(mark - message));
         buf_puts(&text, found);
+        told = true;
     }
     buf_puts(&text, message);
     err_set(e, ERR_CHECK, "%s", buf_str(&text));
-    if (p->failure.code != ERR_NONE)
-        err_detail(e, "%s", found);
-    else if (*found)
+    if (*found && !told)
         err_detail(e, "found: %s", found);
     buf_release(&text);
     return false;
@@ -393,7 +393,8 @@ bool check_run(struct magic_ctx *ctx, const json_t *file, struct err *e)
             sink_printf(ctx->out, "%s %s\n", holds ? "✓" : "✗", title);
         if (ok && !holds) {
             ok = does_not_hold(&p, check, e);
-            err_hint(e, "%%lab hint %s helps", jx_get_str(file, "id", ""));
+            if (json_array_size(json_object_get(file, "hints")) > 0)
+                err_hint(e, "%%lab hint %s helps", jx_get_str(file, "id", ""));
         }
     }
     if (ok)

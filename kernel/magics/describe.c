@@ -8,7 +8,7 @@
 #include "magics/sql.h"
 #include "magics/statement.h"
 
-enum { PATTERN_MAX = 4096, RELATIONS_MAX = 50 };
+enum { PATTERN_MAX = 4096, RELATIONS_MAX = 20 };
 
 const struct arg_row describe_rows[] = {
     {.name = "pattern", .positional = true, .type = ARG_REST, .help = "a name, SCHEMA.NAME; * and ? are wildcards"}, {.name = NULL}};

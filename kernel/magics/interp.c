@@ -169,19 +169,22 @@ static bool run_sql(struct magic_ctx *ctx, const struct cell_item *item, struct 
 
 /* ---- the cell ---- */
 
-/* After the cell: a transaction that is left open is easily forgotten. */
-static void show_transactions(struct session *s, struct sink *out)
+/* After the cell: a transaction that is left open is easily forgotten. To stdout, or as lines of the error. */
+static void show_transactions(struct session *s, struct sink *out, json_t *traceback)
 {
     bool several = s->connections && s->connections->next;
     for (struct connection *c = s->connections; c; c = c->next) {
+        char line[200];
         if (!c->in_tx || !pg_alive(c->pg))
             continue;
-        if (several)
-            sink_printf(out, "[%s] ", c->alias);
-        if (pg_tx_state(c->pg) == PG_TX_FAILED)
-            sink_printf(out, "The transaction has failed: every statement is refused until ROLLBACK.\n");
+        bool failed = pg_tx_state(c->pg) == PG_TX_FAILED;
+        snprintf(line, sizeof line, "%s%s%s%s", several ? "[" : "", several ? c->alias : "", several ? "] " : "",
+                 failed ? "The transaction has failed: every statement is refused until ROLLBACK."
+                        : "A transaction is open: COMMIT keeps its changes, ROLLBACK undoes them.");
+        if (traceback)
+            json_array_append_new(traceback, jx_str(line));
         else
-            sink_printf(out, "A transaction is open: COMMIT keeps its changes, ROLLBACK undoes them.\n");
+            sink_printf(out, "%s\n", line);
     }
 }
 
@@ -235,15 +238,14 @@ bool interp_run(struct session *s, const struct cell_run *run, json_t **error)
     s->ctx = &ctx;
     s->checked = false;
     bool ok = cell_split(&arena, run->code, run->len, &items, &e);
-    if (ok) {
+    if (ok)
         ok = run_items(&ctx, &items, &at, &e);
-        show_transactions(s, run->out);
-    }
     *error = NULL;
     if (!ok) {
         *error = make_bundle(run, &e);
         add_which(*error, &items, at);
     }
+    show_transactions(s, run->out, json_object_get(*error, "traceback"));
     s->ctx = NULL;
     arena_release(&arena);
     return ok;

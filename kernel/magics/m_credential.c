@@ -21,6 +21,7 @@ static bool run(struct magic_ctx *ctx, const struct args *args, struct err *e)
     struct database_instance seen = {0};
     struct database_credential credential = {0};
     struct table t;
+    bool reveal = args_flag(args, "reveal");
     if (!instance && current)
         instance = current->instance;
     if (!instance) {
@@ -39,12 +40,13 @@ static bool run(struct magic_ctx *ctx, const struct args *args, struct err *e)
     table_add_column(&t, "value", NULL, TABLE_LEFT);
     table_add_texts(&t, (const char *const[]){"instance", instance});
     table_add_texts(&t, (const char *const[]){"user", me});
-    table_add_texts(&t, (const char *const[]){"token", args_flag(args, "reveal") ? credential.token
-                                                                               : "******** (--reveal shows it)"});
+    table_add_texts(&t, (const char *const[]){"token", reveal ? "below" : "******** (--reveal shows it)"});
     table_add_texts(&t, (const char *const[]){"expires", expiry(ctx, &credential)});
     table_set_footer(&t, "");
     statement_show(ctx, &t);
     table_release(&t);
+    if (reveal) /* whole: a table cuts long cells */
+        sink_printf(ctx->out, "%s\n", credential.token);
     explicit_bzero(credential.token, strlen(credential.token));
     model_release(&model_database_credential, &credential);
     return true;

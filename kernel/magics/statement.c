@@ -142,8 +142,9 @@ static bool run(struct running *r, struct connection *c, const char *sql, const 
                 struct err *e)
 {
     struct pg_rows rows = {.self = r, .columns = on_columns, .row = on_row, .done = on_done};
-    bool ok = connect_ensure(r->ctx, c, e) &&
-              exec_timed(r->ctx, c, sql, params, n_params, &rows, r->settings->timeout, e);
+    if (!connect_ensure(r->ctx, c, e))
+        return false;
+    bool ok = exec_timed(r->ctx, c, sql, params, n_params, &rows, r->settings->timeout, e);
     if (ok)
         name_types(r, c);
     enum pg_tx tx = pg_tx_state(c->pg);
@@ -152,6 +153,10 @@ static bool run(struct running *r, struct connection *c, const char *sql, const 
         c->in_tx = tx == PG_TX_IN_BLOCK || tx == PG_TX_FAILED;
     else if (!ok)
         c->in_tx = false;
+    if (!ok && e->code == ERR_CONNECT && !pg_alive(c->pg)) {
+        e->hint[0] = '\0';
+        err_hint(e, "what was not committed is undone; the next statement opens a new session");
+    }
     return ok;
 }
 
