@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/fs.h"
+#include "base/ids.h"
 #include "base/log.h"
 #include "base/utf8.h"
 #include "base/xalloc.h"
@@ -27,6 +28,7 @@
 #include "workspace/sql.h"
 
 enum { START_TRIES = 5, ROLE_NAME_MAX = 63 };
+#define GONE ".gone-" /* a folder that is being removed */
 
 /* ---- shared things ---------------------------------------------------------------------------------------------- */
 
@@ -94,12 +96,25 @@ static bool valid_uid(const char *uid)
     return n > 0 && n < 64 && uid[n] == '\0' && uid[0] != '-';
 }
 
-static void repoint_all(struct clusters *all)
+static bool remove_gone(struct clusters *all, const char *name, struct err *e)
+{
+    char *dir = dir_of(all, name);
+    bool ok = own_dir_remove(&all->user, dir, e);
+    free(dir);
+    return ok;
+}
+
+/* What earlier processes left: servers that ask at another port, folders on their way out. */
+static void take_over(struct clusters *all)
 {
     DIR *d = opendir(all->instances_dir);
     for (struct dirent *f; d && (f = readdir(d)) != NULL;) {
+        struct err e;
+        err_init(&e);
         if (valid_uid(f->d_name))
             repoint(all, f->d_name);
+        else if (strncmp(f->d_name, GONE, strlen(GONE)) == 0 && !remove_gone(all, f->d_name, &e))
+            log_err("cluster", f->d_name, &e);
     }
     if (d)
         closedir(d);
@@ -117,7 +132,7 @@ struct clusters *clusters_open(const struct cluster_options *o, struct err *e)
     if (server_user_find(&all->user, e) && prefix_find(&all->prefix, e) && make_folders(all, o->state_dir, e) &&
         open_ca(all, e) && prefix_make(&all->prefix, all->state_dir, e) && cancel_init(&all->template.stop, e) &&
         open_responder(all, o, e)) {
-        repoint_all(all);
+        take_over(all);
         if (template_start(all, e))
             return all;
     }
@@ -410,12 +425,24 @@ bool cluster_stop(struct clusters *all, const char *uid, struct err *e)
     return ok;
 }
 
+/* Renamed first: no crash leaves half a cluster under the name of a whole one. */
+static bool remove_whole(struct clusters *all, const char *dir, struct err *e)
+{
+    char id[17], name[32];
+    ids_hex(id, 8);
+    snprintf(name, sizeof name, GONE "%s", id);
+    char *gone = dir_of(all, name);
+    bool ok = (rename(dir, gone) == 0 || err_errno(e, errno, "cannot rename '%s'", dir)) && remove_gone(all, name, e);
+    free(gone);
+    return ok;
+}
+
 bool cluster_delete(struct clusters *all, const char *uid, struct err *e)
 {
     char *dir = claim(all, uid, e);
     if (!dir)
         return false;
-    bool ok = !fs_exists(dir) || (process_stop(all, dir, true, e) && own_dir_remove(&all->user, dir, e));
+    bool ok = !fs_exists(dir) || (process_stop(all, dir, true, e) && remove_whole(all, dir, e));
     release(all, uid, dir);
     return ok;
 }

@@ -77,37 +77,44 @@ static int version_of(const char *bin, char version[32])
 /* Keep bin when its server is newer than the one known. */
 static void consider(struct prefix *p, const char *bin)
 {
-    char version[32];
-    int major = version_of(bin, version);
-    if (major <= p->major)
-        return;
-    free(p->bin);
-    p->bin = xstrdup(bin);
-    p->major = major;
-    snprintf(p->version, sizeof p->version, "%s", version);
+    char version[32], *real = realpath(bin, NULL);
+    bool known = !real || (p->bin && strcmp(p->bin, real) == 0);
+    int major = known ? 0 : version_of(real, version);
+    if (major > p->major) {
+        free(p->bin);
+        p->bin = xstrdup(real);
+        p->major = major;
+        snprintf(p->version, sizeof p->version, "%s", version);
+    }
+    free(real);
 }
 
+/* Where packages put it, then what a pg_config in PATH knows of. */
 static void consider_all(struct prefix *p)
 {
-    char line[512];
+    char line[512], *seen = NULL;
     glob_t g = {0};
     glob("/usr/lib/postgresql/*/bin", 0, NULL, &g);
     glob("/usr/pgsql-*/bin", GLOB_APPEND, NULL, &g);
-    for (size_t i = 0; i < g.gl_pathc; i++)
-        consider(p, g.gl_pathv[i]);
+    for (size_t i = g.gl_pathc; i > 0; i--)
+        consider(p, g.gl_pathv[i - 1]);
     globfree(&g);
     const char *path = getenv("PATH");
     for (const char *at = path; at && *at;) {
         size_t len = strcspn(at, ":");
-        char *program = xasprintf("%.*s/pg_config", (int)len, at);
-        if (access(program, X_OK) == 0) {
+        char *program = xasprintf("%.*s/pg_config", (int)len, at), *real = realpath(program, NULL);
+        if (real && access(real, X_OK) == 0 && (!seen || strcmp(seen, real) != 0)) {
             first_line(program, "--bindir", line);
             if (line[0] == '/')
                 consider(p, line);
+            free(seen);
+            seen = xstrdup(real);
         }
+        free(real);
         free(program);
         at += len + (at[len] == ':');
     }
+    free(seen);
 }
 
 static char *pg_config(const char *bin, const char *what)

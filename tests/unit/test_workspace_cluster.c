@@ -2,6 +2,7 @@
 #include "cluster_fixture.h"
 
 #include <fcntl.h>
+#include <glob.h>
 #include <grp.h>
 #include <sys/wait.h>
 
@@ -249,6 +250,90 @@ static void test_long_state_path(void **state)
     f = outer;
 }
 
+/* ---- what is missing or broken ----------------------------------------------------------------------------------- */
+
+static struct clusters *open_at(const char *dir, struct err *e)
+{
+    struct cluster_options o = {.state_dir = dir, .login = check_login};
+    err_init(e);
+    return clusters_open(&o, e);
+}
+
+/* initdb fails: the create says why, and works once the reason is gone. */
+static void test_no_template(void **state)
+{
+    (void)state;
+    struct fixture outer = f;
+    struct err e;
+    char *dir = xasprintf("%s/broken", f.dir);
+    assert_true(fs_mkdirs(dir, 0711, &e));
+    f.all = open_at(dir, &e);
+    no_error(&e);
+    clusters_close(f.all); /* the template may be half made by now; the program is there */
+    char *pattern = xasprintf("%s/prefix/*/usr/lib/postgresql/*/bin/initdb", dir), *line;
+    glob_t found;
+    assert_int_equal(glob(pattern, 0, NULL, &found), 0);
+    line = xstrdup(found.gl_pathv[0]);
+    globfree(&found);
+    free(pattern);
+    char *kept = xasprintf("%s.kept", line), *template = xasprintf("%s/template", dir);
+    static const char script[] = "#!/bin/sh\necho 'initdb: error: no space for it' >&2\nexit 1\n";
+    assert_int_equal(rename(line, kept), 0);
+    assert_true(fs_remove_tree(template, &e));
+    assert_true(fs_write_atomic(line, script, sizeof script - 1, 0755, &e));
+    f.all = open_at(dir, &e);
+    assert_false(cluster_create(f.all, &f.spec, NULL, &e));
+    assert_string_equal(e.detail, "initdb: error: no space for it");
+    assert_int_equal(rename(kept, line), 0);
+    fixture_create(&f);
+    pg_close(login(&f));
+    err_init(&e);
+    assert_true(cluster_delete(f.all, f.uid, &e));
+    clusters_close(f.all);
+    assert_true(fs_remove_tree(dir, &e));
+    free(template);
+    free(kept);
+    free(line);
+    free(dir);
+    f = outer;
+}
+
+/* The servers' user cannot get to a folder below one that is root's alone. */
+static void test_unreachable_state(void **state)
+{
+    (void)state;
+    struct err e;
+    if (geteuid() != 0)
+        skip();
+    char *outer = xasprintf("%s/closed", f.dir), *dir = xasprintf("%s/state", outer);
+    err_init(&e);
+    assert_true(fs_mkdirs(outer, 0700, &e));
+    assert_null(open_at(dir, &e));
+    assert_int_equal(e.code, ERR_CONFIG);
+    assert_non_null(strstr(e.text, "cannot reach"));
+    assert_non_null(strstr(e.hint, "chmod o+x"));
+    err_init(&e);
+    assert_true(fs_remove_tree(outer, &e));
+    free(outer);
+    free(dir);
+}
+
+/* Files of another major version are named, not touched. */
+static void test_other_version(void **state)
+{
+    (void)state;
+    struct err e;
+    err_init(&e);
+    fixture_create(&f);
+    assert_true(cluster_stop(f.all, f.uid, &e));
+    char *path = instance_path("data/PG_VERSION");
+    assert_true(fs_write_atomic(path, "9\n", 2, 0644, &e));
+    assert_false(cluster_start(f.all, &f.spec, NULL, &e));
+    assert_int_equal(e.code, ERR_INVALID_STATE);
+    assert_non_null(strstr(e.text, "was made by PostgreSQL 9"));
+    free(path);
+}
+
 /* ---- other processes, crashes ------------------------------------------------------------------------------------ */
 
 static void test_adopted(void **state)
@@ -337,6 +422,27 @@ static void test_recycled_pid(void **state)
     assert_true(cluster_start(f.all, &f.spec, NULL, &e));
     no_error(&e);
     free(path);
+}
+
+/* A delete that was cut off in the middle of removing: the folder has another name by then, and goes at the next open. */
+static void test_half_deleted(void **state)
+{
+    (void)state;
+    struct err e;
+    err_init(&e);
+    fixture_create(&f);
+    assert_true(cluster_stop(f.all, f.uid, &e));
+    char *dir = instance_path("."), *gone = xasprintf("%s/instances/.gone-x", f.dir), *part = instance_path("data/pg_wal");
+    dir[strlen(dir) - 2] = '\0';
+    assert_true(fs_remove_tree(part, &e));
+    assert_int_equal(rename(dir, gone), 0);
+    reopen();
+    assert_false(fs_exists(gone));
+    fixture_create(&f);
+    pg_close(login(&f));
+    free(dir);
+    free(gone);
+    free(part);
 }
 
 static void test_sweep(void **state)
@@ -456,9 +562,13 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(test_address_stays_or_moves, set_up, tear_down),
         cmocka_unit_test(test_no_port_5432_anywhere),
         cmocka_unit_test_setup_teardown(test_long_state_path, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_no_template, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_unreachable_state, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_other_version, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_adopted, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_server_killed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_recycled_pid, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_half_deleted, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_sweep, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_cancelled, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_killed_at_any_moment, set_up, tear_down),

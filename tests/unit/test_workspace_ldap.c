@@ -17,10 +17,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../fuzz/fuzz_ldap.c"
 #include "base/clock.h"
 #include "base/fs.h"
 #include "base/xalloc.h"
+#include "fuzz_ldap.h"
 #include "workspace/ca.h"
 #include "workspace/ldap.h"
 
