@@ -59,7 +59,7 @@ static struct instance_row full_row(const char *name)
     snprintf(r.capacity, sizeof r.capacity, "%s", "CU_8");
     snprintf(r.usage_policy_id, sizeof r.usage_policy_id, "%s", "p");
     snprintf(r.address, sizeof r.address, "%s", "127.1.2.3");
-    strcpy(r.failure, "it's \"broken\"; DROP TABLE instance; -- ünï");
+    snprintf(r.failure, sizeof r.failure, "%s", "it's \"broken\"; DROP TABLE instance; -- ünï");
     memset(r.custom_tags, 'x', INST_TAGS_MAX - 1);
     return r;
 }

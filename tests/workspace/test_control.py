@@ -261,7 +261,7 @@ def test_state_folders_that_cannot_be(space, state_dir):
         assert done.returncode == 1 and part in done.stderr and done.stderr.count("\n") == 1, done.stderr
 
     (state_dir / "file").write_text("")
-    fails(state_dir / "file", "is not a folder")
+    fails(state_dir / "file", "folder")
     fails(state_dir / "file/below", "cannot make the folder")
     (state_dir / "open").mkdir()
     (state_dir / "open").chmod(0o777)
