@@ -28,13 +28,13 @@ class TestLakebaseKernel(jupyter_kernel_test.KernelTests):
         {"text": "%ver", "matches": {"%version"}},
         {"text": "%instance crea", "matches": {"create"}},
         {"text": "%%bas", "matches": {"%%bash"}},
-        {"text": "no such thing at all", "matches": set()},
+        {"text": "zzqqxx", "matches": set()},
     ]
     complete_code_samples = ["SELECT 1;", "%version", "%%bash\necho x", "SELECT $$;$$;", "\\dt"]
     incomplete_code_samples = ["SELECT 1", "SELECT 'x", "SELECT (1", "/* not closed", "SELECT $$ x;"]
     code_generate_error = "SELECT no_such_column;"
     code_execute_result = [
-        {"code": "SELECT 41 + 1 AS answer;", "result": " answer \n--------\n     42\n(1 row)\n"},
+        {"code": "SELECT 41 + 1 AS answer;", "result": " answer \n--------\n     42\n(1 row)"},
         {"code": "SELECT 41 + 1 AS answer;", "mime": "text/html"},
         {"code": "VALUES ('ä', NULL);", "mime": "text/plain"},
     ]

@@ -1,0 +1,103 @@
+/*
+ * libpq at its first use (base/lazy.h): the functions of libpq that pg/ calls, each a row. Not an interface of its own:
+ * everybody includes libpq-fe.h as always, and a row that differs from it does not compile.
+ */
+#include <libpq-fe.h>
+#include <pthread.h>
+
+#include "base/lazy.h"
+#include "base/xalloc.h"
+
+#define RETURNS(R)                                                                                                     \
+    R(PGconn *, PQconnectStartParams, (const char *const *k, const char *const *v, int x), (k, v, x))                  \
+    R(PostgresPollingStatusType, PQconnectPoll, (PGconn * c), (c))                                                     \
+    R(PQconninfoOption *, PQconninfoParse, (const char *text, char **why), (text, why))                                \
+    R(ConnStatusType, PQstatus, (const PGconn *c), (c))                                                                \
+    R(PGTransactionStatusType, PQtransactionStatus, (const PGconn *c), (c))                                            \
+    R(char *, PQerrorMessage, (const PGconn *c), (c))                                                                  \
+    R(const char *, PQparameterStatus, (const PGconn *c, const char *name), (c, name))                                 \
+    R(int, PQserverVersion, (const PGconn *c), (c))                                                                    \
+    R(int, PQbackendPID, (const PGconn *c), (c))                                                                       \
+    R(int, PQconnectionNeedsPassword, (const PGconn *c), (c))                                                          \
+    R(int, PQsocket, (const PGconn *c), (c))                                                                           \
+    R(int, PQsslInUse, (PGconn * c), (c))                                                                              \
+    R(const char *, PQsslAttribute, (PGconn * c, const char *name), (c, name))                                         \
+    R(char *, PQdb, (const PGconn *c), (c))                                                                            \
+    R(char *, PQhost, (const PGconn *c), (c))                                                                          \
+    R(char *, PQport, (const PGconn *c), (c))                                                                          \
+    R(char *, PQuser, (const PGconn *c), (c))                                                                          \
+    R(PGVerbosity, PQsetErrorVerbosity, (PGconn * c, PGVerbosity v), (c, v))                                           \
+    R(PQnoticeReceiver, PQsetNoticeReceiver, (PGconn * c, PQnoticeReceiver f, void *arg), (c, f, arg))                 \
+    R(int, PQsetnonblocking, (PGconn * c, int on), (c, on))                                                            \
+    R(int, PQsetSingleRowMode, (PGconn * c), (c))                                                                      \
+    R(int, PQflush, (PGconn * c), (c))                                                                                 \
+    R(int, PQconsumeInput, (PGconn * c), (c))                                                                          \
+    R(int, PQisBusy, (PGconn * c), (c))                                                                                \
+    R(int, PQsendQuery, (PGconn * c, const char *sql), (c, sql))                                                       \
+    R(int, PQsendQueryParams,                                                                                          \
+      (PGconn * c, const char *sql, int n, const Oid *types, const char *const *values, const int *lengths,            \
+       const int *formats, int format),                                                                                \
+      (c, sql, n, types, values, lengths, formats, format))                                                            \
+    R(PGresult *, PQgetResult, (PGconn * c), (c))                                                                      \
+    R(PGnotify *, PQnotifies, (PGconn * c), (c))                                                                       \
+    R(int, PQgetCopyData, (PGconn * c, char **buffer, int async), (c, buffer, async))                                  \
+    R(int, PQputCopyEnd, (PGconn * c, const char *why), (c, why))                                                      \
+    R(PGcancel *, PQgetCancel, (PGconn * c), (c))                                                                      \
+    R(int, PQcancel, (PGcancel * c, char *why, int size), (c, why, size))                                              \
+    R(ExecStatusType, PQresultStatus, (const PGresult *r), (r))                                                        \
+    R(char *, PQresultErrorMessage, (const PGresult *r), (r))                                                          \
+    R(char *, PQresultErrorField, (const PGresult *r, int field), (r, field))                                          \
+    R(char *, PQcmdStatus, (PGresult * r), (r))                                                                        \
+    R(int, PQnfields, (const PGresult *r), (r))                                                                        \
+    R(int, PQntuples, (const PGresult *r), (r))                                                                        \
+    R(char *, PQfname, (const PGresult *r, int column), (r, column))                                                   \
+    R(Oid, PQftype, (const PGresult *r, int column), (r, column))                                                      \
+    R(int, PQfmod, (const PGresult *r, int column), (r, column))                                                       \
+    R(char *, PQgetvalue, (const PGresult *r, int row, int column), (r, row, column))                                  \
+    R(int, PQgetisnull, (const PGresult *r, int row, int column), (r, row, column))                                    \
+    R(int, PQgetlength, (const PGresult *r, int row, int column), (r, row, column))
+
+#define VOIDS(V)                                                                                                       \
+    V(PQfinish, (PGconn * c), (c))                                                                                     \
+    V(PQclear, (PGresult * r), (r))                                                                                    \
+    V(PQfreemem, (void *p), (p))                                                                                       \
+    V(PQfreeCancel, (PGcancel * c), (c))                                                                               \
+    V(PQconninfoFree, (PQconninfoOption * o), (o))
+
+static struct {
+#define R(type, name, params, args) __typeof__(name) *name;
+#define V(name, params, args) __typeof__(name) *name;
+    RETURNS(R) VOIDS(V)
+#undef R
+#undef V
+} real;
+
+static const char *const names[] = {
+#define R(type, name, params, args) #name,
+#define V(name, params, args) #name,
+    RETURNS(R) VOIDS(V)
+#undef R
+#undef V
+};
+
+static void load(void)
+{
+    lazy_load("libpq.so.5", names, ARRAY_LEN(names), &real);
+}
+
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+#define R(type, name, params, args)                                                                                    \
+    type name params                                                                                                   \
+    {                                                                                                                  \
+        pthread_once(&once, load);                                                                                     \
+        return real.name args;                                                                                         \
+    }
+#define V(name, params, args)                                                                                          \
+    void name params                                                                                                   \
+    {                                                                                                                  \
+        pthread_once(&once, load);                                                                                     \
+        real.name args;                                                                                                \
+    }
+RETURNS(R)
+VOIDS(V)
