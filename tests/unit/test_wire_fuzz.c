@@ -15,12 +15,7 @@
 
 #include "base/buf.h"
 #include "base/fs.h"
-
-#define LLVMFuzzerTestOneInput fuzz_msg
-#include "../fuzz/fuzz_msg.c"
-#undef LLVMFuzzerTestOneInput
-#define LLVMFuzzerTestOneInput fuzz_connfile
-#include "../fuzz/fuzz_connfile.c"
+#include "fuzz_wire.h"
 
 enum { CHANGES = 3000, MOST_BYTES = 1 << 20 };
 
