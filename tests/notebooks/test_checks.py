@@ -149,8 +149,21 @@ def test_check_in_a_failed_transaction(finished):
         finished.must("ROLLBACK")
 
 
+def test_check_in_an_open_transaction(finished):
+    """A check on the learner's own session leaves an open transaction as it was."""
+    finished.must("BEGIN; INSERT INTO shop.reviews (product_id, stars) SELECT id, 5 FROM shop.products WHERE sku = 'MUG-01'")
+    try:
+        assert finished.check("2-look-around") is None
+        assert " 1\n" in finished.must("SELECT count(*) FROM shop.reviews")
+    finally:
+        finished.must("ROLLBACK")
+    assert " 0\n" in finished.must("SELECT count(*) FROM shop.reviews")
+
+
 def test_hints(finished):
-    """Every check has hints."""
+    """Every check has hints; they come one after the other, the solution last."""
     for cell in tools.code_cells(tools.read(NOTEBOOK)):
         if "check" in tools.tags(cell):
-            assert finished.must(f"%lab hint {cell.source.split()[-1]}").strip()
+            name = cell.source.split()[-1]
+            first, second = finished.must(f"%lab hint {name}"), finished.must(f"%lab hint {name}")
+            assert first.startswith("Hint 1 of ") and second.startswith("Hint 2 of ")

@@ -109,6 +109,7 @@ def test_exercises(path, notebook):
         assert cells[n - 1].cell_type == "markdown" and "### Exercise" in cells[n - 1].source
         assert all(line.startswith("--") for line in cells[n].source.splitlines()), "an exercise is for the learner"
         assert "solution" in tools.tags(cells[n + 1]) and cells[n + 1].metadata.jupyter.source_hidden is True
+        assert cells[n + 1].source.startswith("-- One solution:\n"), "JupyterLab shows the first line of a folded cell"
         assert "check" in tools.tags(cells[n + 2])
     for cell in tools.code_cells(notebook):
         named = CHECK.findall(cell.source)
