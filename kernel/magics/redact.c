@@ -59,8 +59,12 @@ static void quoted_value(struct spans *s, const char *code, size_t len, size_t a
         return;
     }
     size_t end = at + 1;
-    while (end < len && code[end] != quote)
-        end += code[end] == '\\' && end + 1 < len ? 2 : 1;
+    while (end < len) {
+        bool pair = end + 1 < len && (code[end] == '\\' || (code[end] == quote && code[end + 1] == quote));
+        if (code[end] == quote && !pair)
+            break;
+        end += pair ? 2 : 1;
+    }
     add_span(s, at + 1, end < len ? end : len);
 }
 
@@ -80,8 +84,10 @@ static void find_passwords(struct spans *s, const char *code, size_t len)
                 for (p++; p < len && (code[p] == ' ' || code[p] == '\t'); p++)
                     ;
                 quoted_value(s, code, len, p);
-            } else if (bare && p < len && (code[p] == '\'' || (w == 4 && is_word(code[p])))) {
+            } else if (p < len && (code[p] == '\'' || (bare && code[p] == '$') || (bare && w == 4 && is_word(code[p])))) {
                 quoted_value(s, code, len, p);
+            } else if (p + 1 < len && (code[p] == 'E' || code[p] == 'e') && code[p + 1] == '\'') {
+                quoted_value(s, code, len, p + 1);
             }
         }
     }

@@ -18,6 +18,7 @@
 #include "base/jx.h"
 #include "base/xalloc.h"
 #include "magics/child.h"
+#include "magics/remote.h"
 #include "magics_cells.h"
 
 static char state_dir[64], program[512];
@@ -172,8 +173,225 @@ static void test_scripts(void **state)
     assert_int_equal(bad, 0);
 }
 
+/* ---- what a script cannot say ---- */
+
+static void need_workspace(void)
+{
+    if (!state_dir[0])
+        skip();
+}
+
+static void shows(struct cells *c, const char *code, const char *want)
+{
+    const char *got = cells_run(c, code);
+    if (!strstr(got, want))
+        fail_msg("'%s' should show '%s', but showed '%s'", code, want, got);
+}
+
+/* The word behind `label` in the last output, in memory of the caller. */
+static void word_after(struct cells *c, const char *label, char *out, size_t size)
+{
+    const char *at = strstr(buf_str(&c->text), label);
+    assert_non_null(at);
+    at += strlen(label);
+    at += strspn(at, " |\n");
+    snprintf(out, size, "%.*s", (int)strcspn(at, " \n"), at);
+}
+
+static struct cells *firing;
+
+static void stream_and_fire(void *self, bool to_stderr, const char *text, size_t len)
+{
+    cells_stream(self, to_stderr, text, len);
+    if (strstr(buf_str(&firing->text), "ready"))
+        cancel_fire(&firing->cancel);
+}
+
+static const char *run_and_interrupt(struct cells *c, const char *code)
+{
+    struct sink sink = {.self = c, .stream = stream_and_fire, .show = cells_show};
+    struct cell_run run = {.code = code, .len = strlen(code), .out = &sink, .cancel = &c->cancel};
+    json_decref(c->error);
+    c->error = NULL;
+    firing = c;
+    buf_clear(&c->text);
+    assert_false(interp_run(c->session, &run, &c->error));
+    cancel_reset(&c->cancel);
+    return cells_ename(c);
+}
+
+static void test_interrupt(void **state)
+{
+    (void)state;
+    struct cells c;
+    char before[32], after[32];
+    need_workspace();
+    cells_open(&c);
+    shows(&c, "%instance create talk --if-not-exists\n%connect talk\nSELECT pg_backend_pid()", "Connected");
+    shows(&c, "SELECT pg_backend_pid() AS pid", "(1 row)");
+    word_after(&c, "-\n", before, sizeof before);
+    static const char busy[] = "DO $$ BEGIN RAISE NOTICE 'ready'; PERFORM pg_sleep(600); END $$;\nSELECT 1";
+    assert_string_equal(run_and_interrupt(&c, busy), "KeyboardInterrupt");
+    shows(&c, "SELECT pg_backend_pid() AS pid", "(1 row)");
+    word_after(&c, "-\n", after, sizeof after);
+    assert_string_equal(before, after);
+    /* In a transaction it fails the transaction, and says so. */
+    shows(&c, "BEGIN", "A transaction is open");
+    assert_string_equal(run_and_interrupt(&c, busy), "KeyboardInterrupt");
+    shows(&c, "SELECT 1", "The transaction has failed");
+    shows(&c, "ROLLBACK", "ROLLBACK");
+    /* With a time limit the user's interrupt is still one. */
+    assert_string_equal(run_and_interrupt(&c, "%%sql --timeout 1h\nDO $$ BEGIN RAISE NOTICE 'ready'; PERFORM pg_sleep(600); END $$"),
+                        "KeyboardInterrupt");
+    cells_close(&c);
+}
+
+static void test_results_and_displays(void **state)
+{
+    (void)state;
+    struct cells c;
+    need_workspace();
+    cells_open(&c);
+    shows(&c, "%connect talk\nSELECT 1;\nSELECT 2", "(1 row)");
+    assert_int_equal(c.results, 1); /* the last one */
+    assert_int_equal(c.displays, 1);
+    cells_run(&c, "%%sql\nSELECT 1;\nSELECT 2; -- the end");
+    assert_int_equal(c.results, 1);
+    assert_int_equal(c.displays, 1);
+    cells_run(&c, "SELECT '<script>' AS \"a & b\", 1::numeric(5,2) AS n");
+    assert_non_null(strstr(buf_str(&c.html), "&lt;script&gt;"));
+    assert_non_null(strstr(buf_str(&c.html), "a &amp; b"));
+    assert_non_null(strstr(buf_str(&c.html), "numeric(5,2)"));
+    assert_null(strstr(buf_str(&c.html), "<script>"));
+    cells_close(&c);
+}
+
+static void test_consent(void **state)
+{
+    (void)state;
+    struct cells c;
+    need_workspace();
+    cells_open(&c);
+    shows(&c, "%instance create gone", "AVAILABLE");
+    static const char *const no[] = {"n", "", "nope", NULL}, *const yes[] = {"y", NULL};
+    c.answers = no;
+    for (int i = 0; i < 3; i++) {
+        shows(&c, "%instance delete gone", "not done");
+        assert_string_equal(c.asked, "Delete instance 'gone' with all its data? [y/N] ");
+    }
+    shows(&c, "%instance show gone", "AVAILABLE");
+    c.answers = yes;
+    shows(&c, "%instance delete gone", "Instance gone is deleted.");
+    cells_close(&c);
+}
+
+/* A workspace that is not on this machine: asked before anything is sent to it. */
+static void test_consent_far_away(void **state)
+{
+    (void)state;
+    struct cells c;
+    struct err e = {0};
+    char path[100];
+    static const char profile[] = "[far]\nhost = https://far.example.com\ntoken = dapi\n";
+    static const char *const no[] = {"n", "n", NULL};
+    need_workspace();
+    snprintf(path, sizeof path, "%s/.databrickscfg", state_dir);
+    assert_true(fs_write_atomic(path, profile, strlen(profile), 0600, &e));
+    cells_open(&c);
+    remote_choose(c.session, "far");
+    shows(&c, "%instance create x --capacity CU_1", "This front end cannot be asked");
+    shows(&c, "%instance create x --capacity CU_1", "add --yes");
+    c.answers = no;
+    shows(&c, "%instance create x --capacity CU_1", "not done");
+    assert_string_equal(c.asked, "Create instance 'x' (CU_1) on https://far.example.com, where it may cost money? [y/N] ");
+    shows(&c, "%catalog register c x", "not done");
+    cells_close(&c);
+}
+
+static void test_password_is_asked(void **state)
+{
+    (void)state;
+    struct cells c;
+    char host[100], token[4096], code[400];
+    need_workspace();
+    cells_open(&c);
+    shows(&c, "%instance show talk", "read_write_dns");
+    word_after(&c, "read_write_dns", host, sizeof host);
+    shows(&c, "%credential talk --reveal", "expires");
+    snprintf(token, sizeof token, "%s", strstr(buf_str(&c.text), "eyJ"));
+    token[strcspn(token, "\n")] = '\0';
+    snprintf(code, sizeof code, "%%connect host=%s user=learner@example.com dbname=databricks_postgres sslmode=require as raw", host);
+    shows(&c, code, "LoginError");
+    assert_null(strstr(buf_str(&c.text), token));
+    const char *const wrong[] = {"nonsense", NULL}, *const right[] = {token, NULL};
+    c.answers = wrong;
+    shows(&c, code, "LoginError");
+    assert_true(c.asked_secret);
+    c.answers = right;
+    shows(&c, code, "Connected to ");
+    shows(&c, "SELECT current_user", "learner@example.com");
+    assert_null(strstr(cells_run(&c, "%connections\n\\conninfo"), token));
+    /* The password is kept for the session, so a lost one opens again. */
+    cells_run(&c, "SELECT pg_terminate_backend(pg_backend_pid(), 10000)");
+    shows(&c, "SELECT 'again'", "again");
+    cells_close(&c);
+}
+
+static void test_workspaces(void **state)
+{
+    (void)state;
+    struct cells c;
+    char path[100];
+    need_workspace();
+    snprintf(path, sizeof path, "%s/databrickscfg", state_dir);
+    cells_open(&c);
+    shows(&c, "%workspace", "| local\n");
+    setenv("DATABRICKS_CONFIG_FILE", path, 1);
+    shows(&c, "%workspace env", "local, from the environment or a profile");
+    shows(&c, "%connect talk as env", "Connected to instance talk");
+    shows(&c, "%workspace app", "oauth-m2m");
+    shows(&c, "%workspace nobody", "the workspace stays 'app'");
+    shows(&c, "%workspace", "oauth-m2m");
+    unsetenv("DATABRICKS_CONFIG_FILE");
+    shows(&c, "%workspace local", "| local\n");
+    /* It comes back by itself when it was stopped. */
+    workspace("stop", NULL);
+    shows(&c, "%instance list", "talk");
+    cells_close(&c);
+}
+
+static void test_no_workspace_program(void **state)
+{
+    (void)state;
+    struct cells c;
+    need_workspace();
+    cells_open(&c);
+    setenv("LAKEBASE_WORKSPACE_PROGRAM", "/nonexistent/workspace", 1);
+    shows(&c, "%instance list", "cannot run /nonexistent/workspace");
+    setenv("LAKEBASE_WORKSPACE_PROGRAM", "/bin/false", 1);
+    shows(&c, "%instance list", "the local workspace did not start");
+    setenv("LAKEBASE_WORKSPACE_PROGRAM", program, 1);
+    cells_close(&c);
+}
+
+/* What does not fit is counted; memory does not grow with the result. */
+static void test_large_results(void **state)
+{
+    (void)state;
+    struct cells c;
+    need_workspace();
+    cells_open(&c);
+    shows(&c, "%connect talk\n%sql --limit 1 SELECT g FROM generate_series(1, 10001) AS g", "(1 of more than 10000 rows shown)");
+    shows(&c, "%sql --limit 1 SELECT g FROM generate_series(1, 10000) AS g", "(1 of 10000 rows shown)");
+    shows(&c, "SELECT repeat('x', 3000000) FROM generate_series(1, 5)", "(1 of 5 rows shown)");
+    cells_close(&c);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_scripts)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_scripts),          cmocka_unit_test(test_interrupt), cmocka_unit_test(test_results_and_displays),
+        cmocka_unit_test(test_consent),          cmocka_unit_test(test_consent_far_away), cmocka_unit_test(test_password_is_asked),
+        cmocka_unit_test(test_workspaces),       cmocka_unit_test(test_no_workspace_program), cmocka_unit_test(test_large_results)};
     return cmocka_run_group_tests(tests, start, stop);
 }

@@ -1,0 +1,89 @@
+/* What the history keeps of a cell: everything but secrets. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/xalloc.h"
+#include "cell/split.h"
+#include "magics/interp.h"
+
+static void becomes(const char *code, const char *want)
+{
+    char *got = interp_redact(code, strlen(code));
+    if (want ? !got || strcmp(got, want) != 0 : got != NULL)
+        fail_msg("'%s' should become '%s', not '%s'", code, want ? want : "(itself)", got ? got : "(itself)");
+    free(got);
+}
+
+static void test_plain_cells_stay(void **state)
+{
+    (void)state;
+    static const char *const cells[] = {"", "SELECT 1", "%connect workshop", "%connect workshop/db as x", "%instance list",
+                                        "SELECT password FROM users", "SELECT 'postgresql://host/db'", "-- the token", "SELECT 'my password'", "SELECT token, 'x' FROM t",
+                                        "%connect postgresql://me@host:5432/db", "%credential workshop --reveal",
+                                        "SELECT * FROM tokens WHERE id = 1", "%%bash\necho hello", "SELECT a::text, b:c"};
+    for (size_t i = 0; i < ARRAY_LEN(cells); i++)
+        becomes(cells[i], NULL);
+}
+
+static void test_secrets_go(void **state)
+{
+    (void)state;
+    becomes("%connect postgresql://me:hunter2@host/db as x", "%connect postgresql://me:****@host/db as x");
+    becomes("%connect postgresql://me:p@ss@host/db", "%connect postgresql://me:****@host/db");
+    becomes("%connect host=h password=hunter2 dbname=d", "%connect host=h password=**** dbname=d");
+    becomes("%connect host=h password='two words' dbname=d", "%connect host=h password='****' dbname=d");
+    becomes("%connect 'host=h password=x'", "%connect 'host=h password=****");
+    becomes("%connect postgresql://h/d?user=u&password=x&sslmode=require", "%connect postgresql://h/d?user=u&password=****&sslmode=require");
+    becomes("CREATE ROLE r LOGIN PASSWORD 'hunter2'; SELECT 1", "CREATE ROLE r LOGIN PASSWORD '****'; SELECT 1");
+    becomes("ALTER ROLE r\nPassword  'it''s'", "ALTER ROLE r\nPassword  '****'");
+    becomes("ALTER ROLE r PASSWORD E'a\\'b' VALID UNTIL 'x'", "ALTER ROLE r PASSWORD E'****' VALID UNTIL 'x'");
+    becomes("ALTER ROLE r PASSWORD'hunter2'", "ALTER ROLE r PASSWORD'****'");
+    becomes("ALTER ROLE r PASSWORD $$hunter2$$;", "ALTER ROLE r PASSWORD ****;");
+    becomes("%%bash\nexport PGPASSWORD=hunter2; psql", "%%bash\nexport PGPASSWORD=****; psql");
+    becomes("%%bash\ncurl -H 'Authorization: Bearer abc.def' x", "%%bash\ncurl -H 'Authorization: Bearer **** x");
+    becomes("SELECT 'dapi0123456789abcdef0123456789abcdef'", "SELECT '****'");
+    becomes("SELECT 'eyJhbGciOiJSUzI1NiIsInR5cCI6IkpXVCJ9.eyJpc3MiOiJsYWtlYmFzZSJ9.abc-_1'", "SELECT '****'");
+    becomes("DATABRICKS_TOKEN=abc", "DATABRICKS_TOKEN=****");
+}
+
+/* Whatever the cell, the secret in it is gone. */
+static void test_nothing_is_left(void **state)
+{
+    (void)state;
+    static const char *const cells[] = {"%connect host=h password= hunter2", "%connect host=h password=\"hunter2", "PASSWORD 'hunter2",
+                                        "%connect postgresql://u:hunter2@", "SELECT ';\n%connect postgresql://u:hunter2@h/d"};
+    for (size_t i = 0; i < ARRAY_LEN(cells); i++) {
+        char *got = interp_redact(cells[i], strlen(cells[i]));
+        assert_non_null(got);
+        assert_null(strstr(got, "hunter2"));
+        free(got);
+    }
+}
+
+static void test_large_cell(void **state)
+{
+    (void)state;
+    size_t n = CELL_MAX_BYTES + 10;
+    char *code = xmalloc(n + 1);
+    memset(code, 'x', n);
+    code[n] = '\0';
+    memcpy(code + n - 30, "\npassword=hunter2 and so on    ", 30);
+    char *got = interp_redact(code, n);
+    assert_non_null(got);
+    assert_null(strstr(got, "hunter2"));
+    free(got);
+    free(code);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_plain_cells_stay), cmocka_unit_test(test_secrets_go),
+                                       cmocka_unit_test(test_nothing_is_left), cmocka_unit_test(test_large_cell)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
