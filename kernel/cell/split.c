@@ -13,8 +13,8 @@ struct splitter {
     struct cell_items *out;
     size_t cap;
     /* A place that was computed last; places are asked for in rising order, so each byte is counted once. */
-    size_t known_at, known_line_start;
-    int known_line;
+    size_t known_at;
+    int known_line, known_column;
 };
 
 static bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\f' || c == '\v'; }
@@ -40,12 +40,14 @@ void cell_place(const char *text, size_t len, size_t at, int *line, int *column)
 
 static void place(struct splitter *s, size_t at, int *line, int *column)
 {
-    for (size_t end; (end = line_end(s->text, s->len, s->known_line_start)) < at;) {
-        s->known_line_start = end + 1;
+    for (size_t end; (end = line_end(s->text, at, s->known_at)) < at; s->known_at = end + 1) {
         s->known_line++;
+        s->known_column = 1;
     }
+    s->known_column += (int)utf8_count(s->text + s->known_at, at - s->known_at);
+    s->known_at = at;
     *line = s->known_line;
-    *column = (int)utf8_count(s->text + s->known_line_start, at - s->known_line_start) + 1;
+    *column = s->known_column;
 }
 
 static bool fail_at(struct splitter *s, size_t at, size_t width, struct err *e)
@@ -178,7 +180,7 @@ static bool check_text(struct splitter *s, struct err *e)
 
 bool cell_split(struct arena *a, const char *text, size_t len, struct cell_items *out, struct err *e)
 {
-    struct splitter s = {.arena = a, .text = text, .len = len, .out = out, .known_line = 1};
+    struct splitter s = {.arena = a, .text = text, .len = len, .out = out, .known_line = 1, .known_column = 1};
     *out = (struct cell_items){0};
     if (!check_text(&s, e))
         return false;

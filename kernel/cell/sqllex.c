@@ -116,13 +116,14 @@ static bool skip_dollar(struct lexer *x)
     if (tag >= x->len - x->at)
         return false;
     tag++;
-    const char *body = x->text + x->at + tag;
-    const char *end = memmem(body, x->len - x->at - tag, x->text + x->at, tag);
-    if (!end) {
+    const char *opening = x->text + x->at, *end = x->text + x->len, *p = opening + tag;
+    while ((p = memchr(p, '$', (size_t)(end - p))) && (size_t)(end - p) >= tag && memcmp(p, opening, tag) != 0)
+        p++;
+    if (p && (size_t)(end - p) >= tag) {
+        x->at = (size_t)(p - x->text) + tag;
+    } else {
         x->open = SQL_IN_DOLLAR;
         x->at = x->len;
-    } else {
-        x->at = (size_t)(end - x->text) + tag;
     }
     return true;
 }

@@ -160,6 +160,11 @@ static void test_caps(void **state)
         memcpy(text + i * (len / CELL_MAX_ITEMS), "a;", 2);
     assert_true(splits(text, len, &n, &e));
     assert_int_equal(n, CELL_MAX_ITEMS);
+    /* … also when it is a single line. */
+    for (size_t i = 0; i < len; i++)
+        text[i] = text[i] == '\n' ? ' ' : text[i];
+    assert_true(splits(text, len, &n, &e));
+    assert_int_equal(n, CELL_MAX_ITEMS);
     memset(text, '(', len);
     assert_true(splits(text, len, &n, &e));
     memset(text, '$', len);
