@@ -27,7 +27,7 @@
 #include "workspace/netaddr.h"
 #include "workspace/sql.h"
 
-enum { START_TRIES = 5, ROLE_NAME_MAX = 63 };
+enum { START_TRIES = 5 };
 #define GONE ".gone-" /* a folder that is being removed */
 
 /* ---- shared things ---------------------------------------------------------------------------------------------- */
@@ -71,17 +71,22 @@ static bool open_responder(struct clusters *all, const struct cluster_options *o
     return all->ldaps != NULL;
 }
 
-static char *dir_of(const struct clusters *all, const char *uid) { return xasprintf("%s/%s", all->instances_dir, uid); }
+char *clusters_dir(const struct clusters *all, const char *uid) { return xasprintf("%s/%s", all->instances_dir, uid); }
+
+static bool is_there(struct clusters *all, const char *dir)
+{
+    return own_dir_has(&all->user, dir, "data/PG_VERSION");
+}
 
 /* Servers that live on ask the responder at the port in their pg_hba.conf. */
 static void repoint(struct clusters *all, const char *uid)
 {
-    char *dir = dir_of(all, uid);
+    char *dir = clusters_dir(all, uid);
     struct server s;
     struct err e;
     bool changed;
     err_init(&e);
-    bool there = own_dir_has(&all->user, dir, "data/PG_VERSION");
+    bool there = is_there(all, dir);
     process_find(all, dir, &s);
     if (there && !conf_write_hba(all, dir, uid, &changed, &e))
         log_err("cluster", uid, &e);
@@ -90,7 +95,7 @@ static void repoint(struct clusters *all, const char *uid)
     free(dir);
 }
 
-static bool valid_uid(const char *uid)
+bool clusters_valid_uid(const char *uid)
 {
     size_t n = strspn(uid, "0123456789abcdefghijklmnopqrstuvwxyz-");
     return n > 0 && n < 64 && uid[n] == '\0' && uid[0] != '-';
@@ -98,7 +103,7 @@ static bool valid_uid(const char *uid)
 
 static bool remove_gone(struct clusters *all, const char *name, struct err *e)
 {
-    char *dir = dir_of(all, name);
+    char *dir = clusters_dir(all, name);
     bool ok = own_dir_remove(&all->user, dir, e);
     free(dir);
     return ok;
@@ -111,7 +116,7 @@ static void take_over(struct clusters *all)
     for (struct dirent *f; d && (f = readdir(d)) != NULL;) {
         struct err e;
         err_init(&e);
-        if (valid_uid(f->d_name))
+        if (clusters_valid_uid(f->d_name))
             repoint(all, f->d_name);
         else if (strncmp(f->d_name, GONE, strlen(GONE)) == 0 && !remove_gone(all, f->d_name, &e))
             log_err("cluster", f->d_name, &e);
@@ -179,7 +184,7 @@ static size_t find_busy(const struct clusters *all, const char *uid)
 
 static char *claim(struct clusters *all, const char *uid, struct err *e)
 {
-    if (!valid_uid(uid)) {
+    if (!clusters_valid_uid(uid)) {
         err_set(e, ERR_INVALID_PARAMETER, "'%s' is no instance uid", uid);
         return NULL;
     }
@@ -189,7 +194,7 @@ static char *claim(struct clusters *all, const char *uid, struct err *e)
     all->busy = xreallocarray(all->busy, all->n_busy + 1, sizeof *all->busy);
     snprintf(all->busy[all->n_busy++], sizeof *all->busy, "%s", uid);
     pthread_mutex_unlock(&all->lock);
-    return dir_of(all, uid);
+    return clusters_dir(all, uid);
 }
 
 /* Also frees what claim returned. */
@@ -201,103 +206,6 @@ static void release(struct clusters *all, const char *uid, char *dir)
     pthread_cond_broadcast(&all->changed);
     pthread_mutex_unlock(&all->lock);
     free(dir);
-}
-
-/* ---- connections -------------------------------------------------------------------------------------------------- */
-
-/* A socket address holds 107 bytes. Longer paths go through a descriptor of the state folder, which stays open. */
-static char *socket_dir(const struct clusters *all, const char *dir)
-{
-    if (strlen(dir) + strlen("/.s.PGSQL.65535") <= 107)
-        return xstrdup(dir);
-    return xasprintf("/proc/self/fd/%d%s", all->state_fd, dir + strlen(all->state_dir));
-}
-
-/* What a user may set for a database (ALTER DATABASE ... SET) must not reach our sessions: what the start-up packet says
- * wins. */
-static const char own_settings[] =
-    "options='-c search_path=pg_catalog,pg_temp -c role=none -c statement_timeout=0 -c lock_timeout=0 "
-    "-c idle_in_transaction_session_timeout=0 -c idle_session_timeout=0 -c default_transaction_read_only=off "
-    "-c default_transaction_isolation=read\\\\ committed -c row_security=off -c session_replication_role=origin "
-    "-c standard_conforming_strings=on -c check_function_bodies=on -c client_min_messages=warning -c log_statement=none'";
-
-static struct pg_conn *connect_at(struct clusters *all, const char *dir, int port, const char *dbname, struct cancel *c,
-                                  struct err *e)
-{
-    char *host = socket_dir(all, dir), number[16];
-    snprintf(number, sizeof number, "%d", port);
-    struct pg_params p = {.conninfo = own_settings, .host = host, .port = number, .dbname = dbname,
-                          .user = "cloud_admin", .application_name = "lakebase-workspace"};
-    struct pg_conn *conn = pg_open(&p, c, e);
-    free(host);
-    return conn;
-}
-
-struct pg_conn *clusters_connect_dir(struct clusters *all, const char *dir, const char *dbname, struct cancel *c,
-                                     struct err *e)
-{
-    struct server s;
-    process_find(all, dir, &s);
-    if (!s.pid) {
-        err_set(e, ERR_CONNECT, "the PostgreSQL server is not running");
-        return NULL;
-    }
-    return connect_at(all, dir, s.port, dbname, c, e);
-}
-
-struct pg_conn *cluster_connect(struct clusters *all, const char *uid, const char *dbname, struct cancel *c, struct err *e)
-{
-    if (!valid_uid(uid)) {
-        err_set(e, ERR_INVALID_PARAMETER, "'%s' is no instance uid", uid);
-        return NULL;
-    }
-    char *dir = dir_of(all, uid);
-    struct pg_conn *conn = clusters_connect_dir(all, dir, dbname, c, e);
-    free(dir);
-    return conn;
-}
-
-static bool exists_in(struct pg_conn *conn, const char *dbname, bool *exists, struct err *e)
-{
-    const char *params[] = {dbname};
-    char *found = NULL;
-    bool ok = pg_scalar(conn, "SELECT count(*) FROM pg_database WHERE datname = $1 AND NOT datistemplate", params, 1, &found,
-                        NULL, e);
-    *exists = ok && found && strcmp(found, "1") == 0;
-    free(found);
-    return ok;
-}
-
-bool cluster_database_exists(struct clusters *all, const char *uid, const char *dbname, bool *exists, struct err *e)
-{
-    struct pg_conn *conn = cluster_connect(all, uid, "postgres", NULL, e);
-    bool ok = conn && exists_in(conn, dbname, exists, e);
-    pg_close(conn);
-    return ok;
-}
-
-bool cluster_create_database(struct clusters *all, const char *uid, const char *dbname, const char *owner, struct err *e)
-{
-    if (!dbname[0] || strlen(dbname) > ROLE_NAME_MAX || !utf8_valid(dbname, strlen(dbname)))
-        return err_set(e, ERR_INVALID_PARAMETER, "a database name has 1 to 63 bytes of UTF-8");
-    struct pg_conn *conn = cluster_connect(all, uid, "postgres", NULL, e);
-    struct buf sql;
-    bool exists = false;
-    buf_init(&sql, 4096);
-    buf_puts(&sql, "CREATE DATABASE ");
-    pg_quote_ident(&sql, dbname);
-    buf_puts(&sql, " OWNER ");
-    pg_quote_ident(&sql, owner);
-    bool ok = conn && buf_ok(&sql, "database name", e) && exists_in(conn, dbname, &exists, e);
-    if (ok && !exists)
-        ok = pg_run(conn, buf_str(&sql), NULL, e);
-    if (!ok && strcmp(e->sqlstate, "42P04") == 0) { /* somebody else was faster */
-        err_init(e);
-        ok = true;
-    }
-    buf_release(&sql);
-    pg_close(conn);
-    return ok;
 }
 
 /* ---- create, start ------------------------------------------------------------------------------------------------- */
@@ -316,10 +224,9 @@ static bool check_spec(const struct cluster_spec *spec, struct err *e)
 {
     struct cluster_memory m;
     size_t len = strlen(spec->owner);
-    if (len == 0 || len > ROLE_NAME_MAX || !utf8_valid(spec->owner, len)) {
-        err_set(e, ERR_INVALID_PARAMETER, "'%s' cannot own an instance: a PostgreSQL role name has 1 to %d bytes", spec->owner,
-                ROLE_NAME_MAX);
-        return false;
+    if (len == 0 || len > PG_NAME_MAX || !utf8_valid(spec->owner, len)) {
+        return err_set(e, ERR_INVALID_PARAMETER, "'%s' cannot own an instance: a PostgreSQL role name has 1 to %d bytes",
+                       spec->owner, PG_NAME_MAX);
     }
     if (reserved_role(spec->owner))
         return err_set(e, ERR_INVALID_PARAMETER, "'%s' cannot own an instance: the name is reserved", spec->owner);
@@ -338,8 +245,8 @@ static bool same_version(struct clusters *all, const char *dir, const char *name
     server_user_leave(&all->user);
     long major = ok ? strtol(buf_str(&text), NULL, 10) : 0;
     if (ok && major != all->prefix.major) {
-        ok = err_set(e, ERR_INVALID_STATE, "instance '%s' was made by PostgreSQL %ld, and version %d is installed", name, major,
-                     all->prefix.major);
+        ok = err_set(e, ERR_INVALID_STATE, "instance '%s' was made by PostgreSQL %ld, and version %d is installed", name,
+                     major, all->prefix.major);
         err_hint(e, "install PostgreSQL %ld and remove the newer one, or delete the instance", major);
     }
     buf_release(&text);
@@ -392,7 +299,7 @@ bool cluster_create(struct clusters *all, struct cluster_spec *spec, struct canc
     if (!dir)
         return false;
     template_creating(all, 1);
-    bool ok = (own_dir_has(&all->user, dir, "data/PG_VERSION") || (own_dir_remove(&all->user, dir, e) && template_take(all, dir, c, e))) &&
+    bool ok = (is_there(all, dir) || (own_dir_remove(&all->user, dir, e) && template_take(all, dir, c, e))) &&
               same_version(all, dir, spec->name, e) && run_server(all, dir, spec, c, e) &&
               set_up_owner(all, dir, spec->owner, c, e);
     template_creating(all, -1);
@@ -407,7 +314,7 @@ bool cluster_start(struct clusters *all, struct cluster_spec *spec, struct cance
     char *dir = claim(all, spec->uid, e);
     if (!dir)
         return false;
-    bool ok = own_dir_has(&all->user, dir, "data/PG_VERSION") || err_set(e, ERR_NOT_FOUND, "the files of instance '%s' are gone", spec->name);
+    bool ok = is_there(all, dir) || err_set(e, ERR_NOT_FOUND, "the files of instance '%s' are gone", spec->name);
     ok = ok && same_version(all, dir, spec->name, e) && run_server(all, dir, spec, c, e);
     release(all, spec->uid, dir);
     return ok;
@@ -420,7 +327,7 @@ bool cluster_stop(struct clusters *all, const char *uid, struct err *e)
     char *dir = claim(all, uid, e);
     if (!dir)
         return false;
-    bool ok = !own_dir_has(&all->user, dir, "data/PG_VERSION") || process_stop(all, dir, false, e);
+    bool ok = !is_there(all, dir) || process_stop(all, dir, false, e);
     release(all, uid, dir);
     return ok;
 }
@@ -431,7 +338,7 @@ static bool remove_whole(struct clusters *all, const char *dir, struct err *e)
     char id[17], name[32];
     ids_hex(id, 8);
     snprintf(name, sizeof name, GONE "%s", id);
-    char *gone = dir_of(all, name);
+    char *gone = clusters_dir(all, name);
     bool ok = (rename(dir, gone) == 0 || err_errno(e, errno, "cannot rename '%s'", dir)) && remove_gone(all, name, e);
     free(gone);
     return ok;
@@ -449,9 +356,9 @@ bool cluster_delete(struct clusters *all, const char *uid, struct err *e)
 
 pid_t cluster_pid(struct clusters *all, const char *uid)
 {
-    if (!valid_uid(uid))
+    if (!clusters_valid_uid(uid))
         return 0;
-    char *dir = dir_of(all, uid);
+    char *dir = clusters_dir(all, uid);
     struct server s;
     process_find(all, dir, &s);
     free(dir);
@@ -465,7 +372,7 @@ bool clusters_sweep(struct clusters *all, const char *const *keep, size_t n, str
         return err_errno(e, errno, "cannot read '%s'", all->instances_dir);
     bool ok = true;
     for (struct dirent *f; (f = readdir(d)) != NULL;) {
-        bool wanted = !valid_uid(f->d_name);
+        bool wanted = !clusters_valid_uid(f->d_name);
         for (size_t i = 0; i < n && !wanted; i++)
             wanted = strcmp(keep[i], f->d_name) == 0;
         if (!wanted)

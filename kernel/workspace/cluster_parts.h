@@ -21,8 +21,8 @@ struct server_user {
     char caller[64]; /* of our own user, for peer authentication; "" when it has no name */
 };
 bool server_user_find(struct server_user *u, struct err *e);
-/* File operations of this thread count as the server user's (fsuid, Linux only): what is made belongs to it, and nothing in a
- * folder of its own can lead root elsewhere. Do not nest. */
+/* File operations of this thread count as the server user's (fsuid, Linux only): what is made belongs to it, and nothing
+ * in a folder of its own can lead root elsewhere. Do not nest. */
 void server_user_enter(const struct server_user *u);
 void server_user_leave(const struct server_user *u);
 /* The server user can reach the folder. ERR_CONFIG with what to do. */
@@ -111,7 +111,7 @@ bool conf_write_hba(struct clusters *all, const char *dir, const char *uid, bool
 char **conf_env(const struct clusters *all);
 void conf_env_free(char **env);
 
-/* ---- cluster_process.c ------------------------------------------------------------------------------------ */
+/* ---- cluster_find.c --------------------------------------------------------------------------------------- */
 
 struct server {
     pid_t pid; /* 0: none */
@@ -121,6 +121,17 @@ struct server {
 };
 /* The server that runs out of dir/data, verified; pid 0 when there is none. */
 void process_find(struct clusters *all, const char *dir, struct server *out);
+/* A server that this process started: reaped by process_find once it has ended. */
+void process_remember(struct clusters *all, pid_t pid);
+/* A signal ended this child of ours (kill -9, the kernel out of memory): not PostgreSQL's own decision. */
+bool process_was_killed(struct clusters *all, pid_t pid);
+/* The lock on dir/alive, which every process of a cluster holds. The descriptor; -1: held (*e unset), or an error. */
+int process_try_alive(struct clusters *all, const char *dir, struct err *e);
+/* Wait until nothing of the cluster runs; what is left after a moment gets `sig`. Then the lock is in *fd. */
+bool process_wait_dead(struct clusters *all, const char *dir, int sig, int *fd, struct err *e);
+
+/* ---- cluster_process.c ------------------------------------------------------------------------------------ */
+
 /* Start, or adopt the one that runs; ready when this returns. ERR_CONFLICT: the address was taken. */
 bool process_start(struct clusters *all, const char *dir, struct server *out, struct cancel *c, struct err *e);
 /* immediate: no shutdown checkpoint. When this returns nothing of the cluster runs. */
@@ -146,6 +157,12 @@ struct clusters {
     pid_t killed[16];     /* the last of them that a signal ended */
     size_t n_killed;
 };
+bool clusters_valid_uid(const char *uid);
+char *clusters_dir(const struct clusters *all, const char *uid); /* instances/<uid>; caller frees */
+
+/* ---- cluster_connect.c ------------------------------------------------------------------------------------ */
+
+enum { PG_NAME_MAX = 63 }; /* bytes of a role's or database's name */
 struct pg_conn *clusters_connect_dir(struct clusters *all, const char *dir, const char *dbname, struct cancel *c,
                                      struct err *e);
 

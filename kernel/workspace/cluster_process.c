@@ -1,7 +1,6 @@
 /*
- * The server processes: start, find again, stop. A server is its own session and outlives the workspace. What belongs to a
- * cluster is told two ways: the postmaster by postmaster.pid, checked against the command line of the process (a recycled
- * pid has another); everything, down to the last backend, by an flock on dir/alive that all of them inherit.
+ * The server processes: start and stop. A server is its own session and outlives the workspace; no time is waited, only for
+ * events: the pid file's status line (inotify) and the end of the process (pidfd).
  */
 #include "workspace/cluster_parts.h"
 
@@ -13,7 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/inotify.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -32,166 +30,6 @@ enum {
     RECHECK_MS = 100,     /* when no event comes: some file systems have no inotify */
     LOG_KEEP = 4 << 20    /* a log larger than this is renamed at the next start */
 };
-
-/* ---- children ----------------------------------------------------------------------------------------------- */
-
-static void remember_child(struct clusters *all, pid_t pid)
-{
-    pthread_mutex_lock(&all->lock);
-    all->children = xreallocarray(all->children, all->n_children + 1, sizeof *all->children);
-    all->children[all->n_children++] = pid;
-    pthread_mutex_unlock(&all->lock);
-}
-
-static void reap(struct clusters *all)
-{
-    pthread_mutex_lock(&all->lock);
-    for (size_t i = 0; i < all->n_children;) {
-        int status = 0;
-        pid_t pid = waitpid(all->children[i], &status, WNOHANG);
-        if (pid > 0 && WIFSIGNALED(status))
-            all->killed[all->n_killed++ % ARRAY_LEN(all->killed)] = pid;
-        if (pid != 0)
-            all->children[i] = all->children[--all->n_children];
-        else
-            i++;
-    }
-    pthread_mutex_unlock(&all->lock);
-}
-
-/* A signal ended this child of ours (kill -9, the kernel out of memory): not PostgreSQL's own decision. */
-static bool was_killed(struct clusters *all, pid_t pid)
-{
-    bool found = false;
-    reap(all);
-    pthread_mutex_lock(&all->lock);
-    for (size_t i = 0; i < ARRAY_LEN(all->killed); i++)
-        found = found || all->killed[i] == pid;
-    pthread_mutex_unlock(&all->lock);
-    return found;
-}
-
-/* ---- finding -------------------------------------------------------------------------------------------------- */
-
-/* The file is written by PostgreSQL: pid, data folder, start time, port, socket folder, address, shm key, status. */
-static bool read_pid_file(struct clusters *all, const char *dir, struct server *out)
-{
-    char *path = xasprintf("%s/data/postmaster.pid", dir), text[2048], *lines[8] = {0};
-    server_user_enter(&all->user);
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    ssize_t n = fd >= 0 ? read(fd, text, sizeof text - 1) : -1;
-    server_user_leave(&all->user);
-    if (fd >= 0)
-        close(fd);
-    free(path);
-    *out = (struct server){0};
-    if (n <= 0)
-        return false;
-    text[n] = '\0';
-    char *line = text;
-    for (int i = 0; i < 8 && line; i++)
-        lines[i] = strsep(&line, "\n");
-    out->pid = (pid_t)strtol(lines[0], NULL, 10);
-    out->port = lines[3] ? (int)strtol(lines[3], NULL, 10) : 0;
-    if (lines[5])
-        snprintf(out->address, sizeof out->address, "%.45s", lines[5]);
-    out->ready = lines[7] && strncmp(lines[7], "ready", 5) == 0;
-    return out->pid > 1;
-}
-
-/* The process is `postgres -D dir/data`, started by nobody but the server user. */
-static bool is_postmaster(struct clusters *all, pid_t pid, const char *dir)
-{
-    char path[64], args[8192];
-    struct stat st;
-    snprintf(path, sizeof path, "/proc/%d/cmdline", (int)pid);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return false;
-    ssize_t n = read(fd, args, sizeof args - 1);
-    bool ours = fstat(fd, &st) == 0 && st.st_uid == all->user.uid;
-    close(fd);
-    if (n <= 0 || !ours) /* a zombie has no command line */
-        return false;
-    args[n] = '\0';
-    char *want = xasprintf("%s/data", dir);
-    const char *program = strrchr(args, '/'), *flag = args + strlen(args) + 1;
-    bool same = program && strcmp(program, "/postgres") == 0 && flag < args + n && strcmp(flag, "-D") == 0 &&
-                flag + 3 < args + n && strcmp(flag + 3, want) == 0;
-    free(want);
-    return same;
-}
-
-void process_find(struct clusters *all, const char *dir, struct server *out)
-{
-    reap(all);
-    if (!read_pid_file(all, dir, out) || !is_postmaster(all, out->pid, dir))
-        *out = (struct server){0};
-}
-
-/* ---- the lock that says "something of it lives" --------------------------------------------------------------- */
-
-/* The lock, or -1: held by a process of the cluster (*e unset) or an error. */
-static int try_alive(struct clusters *all, const char *dir, struct err *e)
-{
-    char *path = xasprintf("%s/alive", dir);
-    server_user_enter(&all->user);
-    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    server_user_leave(&all->user);
-    if (fd < 0) {
-        err_errno(e, errno, "cannot open '%s'", path);
-    } else if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
-        if (errno != EWOULDBLOCK)
-            err_errno(e, errno, "cannot lock '%s'", path);
-        close(fd);
-        fd = -1;
-    }
-    free(path);
-    return fd;
-}
-
-static bool runs_in(struct clusters *all, const char *pid, const char *data)
-{
-    char link[300], at[4096];
-    snprintf(link, sizeof link, "/proc/%.20s/cwd", pid);
-    server_user_enter(&all->user); /* its own processes can be looked at without privileges */
-    ssize_t n = readlink(link, at, sizeof at - 1);
-    server_user_leave(&all->user);
-    at[n > 0 ? n : 0] = '\0';
-    return n > 0 && strcmp(at, data) == 0;
-}
-
-/* Signal every process that works in the data folder: backends that a dead postmaster left. */
-static void signal_leftovers(struct clusters *all, const char *dir, int sig)
-{
-    char *data = xasprintf("%s/data", dir);
-    DIR *proc = opendir("/proc");
-    for (struct dirent *d; proc && (d = readdir(proc)) != NULL;) {
-        long pid = strtol(d->d_name, NULL, 10);
-        if (pid > 1 && pid != getpid() && runs_in(all, d->d_name, data))
-            kill((pid_t)pid, sig);
-    }
-    if (proc)
-        closedir(proc);
-    free(data);
-}
-
-/* Wait until nothing of the cluster runs; what is left gets `sig`. Holds the lock in *fd. */
-static bool wait_dead(struct clusters *all, const char *dir, int sig, int *fd, struct err *e)
-{
-    int64_t end = clock_mono_ms() + KILL_MS;
-    for (int step = 1;; step = step < 50 ? step * 2 : 50) {
-        *fd = try_alive(all, dir, e);
-        if (*fd >= 0 || !err_is(e, ERR_NONE))
-            return *fd >= 0;
-        if (clock_mono_ms() > end)
-            return err_set(e, ERR_TIMEOUT, "processes of the cluster in '%s' do not end", dir);
-        if (step > 4) /* a backend of a server that just ended needs a moment, not a signal */
-            signal_leftovers(all, dir, sig);
-        poll(NULL, 0, step);
-        reap(all);
-    }
-}
 
 /* ---- waiting -------------------------------------------------------------------------------------------------- */
 
@@ -289,7 +127,7 @@ static bool launch(struct clusters *all, const char *dir, int alive, pid_t *pid,
                       .user = &all->user};
     bool ok = log >= 0 && spawn_start(&s, pid, e);
     if (ok)
-        remember_child(all, *pid);
+        process_remember(all, *pid);
     if (log >= 0)
         close(log);
     conf_env_free(env);
@@ -320,14 +158,14 @@ static void remove_stale_locks(struct clusters *all, const char *dir)
 /* No server was found: start one, unless one shows up. pid: the one to wait for. */
 static bool start_one(struct clusters *all, const char *dir, struct server *out, pid_t *pid, struct err *e)
 {
-    int alive = try_alive(all, dir, e);
+    int alive = process_try_alive(all, dir, e);
     if (alive < 0 && err_is(e, ERR_NONE)) {
         /* One that a killed workspace was starting, or what a dead one left. */
         poll(NULL, 0, RECHECK_MS / 2);
         process_find(all, dir, out);
         if ((*pid = out->pid) != 0)
             return true;
-        wait_dead(all, dir, SIGQUIT, &alive, e);
+        process_wait_dead(all, dir, SIGQUIT, &alive, e);
     }
     if (alive < 0)
         return false;
@@ -351,7 +189,7 @@ bool process_start(struct clusters *all, const char *dir, struct server *out, st
         if (out->pid && out->ready)
             return true;
         /* One that we found may have been on its way out: then it is our turn. One that was shot gets a successor. */
-        if (launched && !was_killed(all, pid))
+        if (launched && !process_was_killed(all, pid))
             return say_why(all, dir, e);
     }
     return err_set(e, ERR_UNAVAILABLE, "the PostgreSQL server does not stay up");
@@ -396,7 +234,7 @@ bool process_stop(struct clusters *all, const char *dir, bool immediate, struct 
         if (!end_by(all, dir, s.pid, SIGQUIT, IMMEDIATE_MS))
             end_by(all, dir, s.pid, SIGKILL, KILL_MS);
     }
-    if (!wait_dead(all, dir, immediate ? SIGKILL : SIGQUIT, &alive, e))
+    if (!process_wait_dead(all, dir, immediate ? SIGKILL : SIGQUIT, &alive, e))
         return false;
     close(alive);
     return true;

@@ -89,7 +89,8 @@ bool ldap_message_bind_response(int32_t id, enum ldap_result result, const char 
 {
     BerElement *ber = ber_alloc_t(LBER_USE_DER);
     struct berval bytes = {0, NULL};
-    bool ok = ber && ber_printf(ber, "{it{ess}}", (ber_int_t)id, (ber_tag_t)TAG_BIND_RESPONSE, (ber_int_t)result, "", text) >= 0 &&
+    bool ok = ber &&
+              ber_printf(ber, "{it{ess}}", (ber_int_t)id, (ber_tag_t)TAG_BIND_RESPONSE, (ber_int_t)result, "", text) >= 0 &&
               ber_flatten2(ber, &bytes, 0) == 0;
     if (ok)
         buf_add(out, bytes.bv_val, bytes.bv_len);
