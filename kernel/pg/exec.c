@@ -10,15 +10,11 @@
 #include <linux/tcp.h>
 #include <poll.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <unistd.h>
 
-#include "base/buf.h"
 #include "base/clock.h"
-#include "base/fs.h"
 #include "base/xalloc.h"
 #include "pg/internal.h"
 
@@ -106,36 +102,32 @@ static bool wait_input(struct run *r, bool flush_pending)
     return wait_cancelled(r, fd, events);
 }
 
-/* Bytes that came in on the socket so far. A unix socket does not count; there our own memory stands for it, since libpq
- * keeps a row whole. Only differences mean anything. */
-static uint64_t received(int fd)
+/* Bytes that came in on a TCP connection so far; false on a unix socket, which does not count. */
+static bool received(int fd, uint64_t *bytes)
 {
     struct tcp_info info = {0};
     socklen_t len = sizeof info;
-    if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) == 0 &&
-        len >= offsetof(struct tcp_info, tcpi_bytes_received) + sizeof info.tcpi_bytes_received)
-        return info.tcpi_bytes_received;
-    struct buf statm;
-    struct err e;
-    err_init(&e);
-    buf_init(&statm, 256);
-    unsigned long resident = 0;
-    if (fs_read("/proc/self/statm", &statm, &e) && sscanf(buf_str(&statm), "%*u %lu", &resident) != 1)
-        resident = 0;
-    buf_release(&statm);
-    return (uint64_t)resident * (uint64_t)sysconf(_SC_PAGESIZE);
+    *bytes = 0;
+    if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) != 0 ||
+        len < offsetof(struct tcp_info, tcpi_bytes_received) + sizeof info.tcpi_bytes_received)
+        return false;
+    *bytes = info.tcpi_bytes_received;
+    return true;
 }
 
-/* Read what is there. A row arrives as one message and cannot be skipped in part, so one that grows past the cap ends the
- * connection. */
+/* Read what is there. A row arrives as one message, which libpq keeps whole and which cannot be skipped in part: one that
+ * grows past the cap ends the connection. (On a unix socket it is refused when it is complete, see give_rows.) */
 static bool consume(struct run *r)
 {
     int fd = PQsocket(r->conn->pg);
+    uint64_t now;
     r->heard_ms = clock_mono_ms();
-    if (r->reads++ == 0)
-        r->received = received(fd);
-    else if (received(fd) - r->received > ROW_BYTES_MAX)
-        return give_up(r, ERR_TOO_BIG, "a row is larger than 64 MiB; the connection was closed");
+    if (received(fd, &now)) {
+        if (r->reads++ == 0)
+            r->received = now;
+        else if (now - r->received > ROW_BYTES_MAX)
+            return give_up(r, ERR_TOO_BIG, "a row is larger than 64 MiB; the connection was closed");
+    }
     PQconsumeInput(r->conn->pg); /* a failure becomes a result */
     return true;
 }

@@ -1,6 +1,6 @@
 /*
- * A private PostgreSQL cluster for a unit test: newest installed server, unix socket only, in a folder of its own under
- * /tmp, gone afterwards (the server dies with the test, also when that crashes). As root the server runs as "postgres".
+ * A private PostgreSQL cluster for a unit test: newest installed server, a folder of its own under /tmp with the unix socket, a
+ * loopback address of its own, gone afterwards (the server dies with the test, also when that crashes). As root the server runs as "postgres".
  */
 #ifndef TESTS_PG_CLUSTER_H
 #define TESTS_PG_CLUSTER_H
@@ -26,6 +26,7 @@
 struct pg_cluster {
     char bin[256];  /* folder of the server's programs */
     char dir[64];   /* folder of the cluster and its socket */
+    char address[24]; /* loopback address of its own; port 5432 */
     pid_t pid;
 };
 
@@ -116,7 +117,9 @@ static inline const char *pg_cluster_start(struct pg_cluster *c, const char *hba
     if (!mkdtemp(c->dir) || (pw && chown(c->dir, pw->pw_uid, pw->pw_gid) != 0))
         return "cannot make a folder under /tmp";
     chmod(c->dir, 0755);
-    char data[96];
+    char data[96], listen[64];
+    snprintf(c->address, sizeof c->address, "127.%d.%d.%d", 65 + getpid() / 65536 % 64, getpid() / 256 % 256, getpid() % 256);
+    snprintf(listen, sizeof listen, "listen_addresses=%s", c->address);
     snprintf(data, sizeof data, "%s/data", c->dir);
     int status = 0;
     const char *init[] = {"initdb", "-D", data, "-U", "learner", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync", NULL};
@@ -125,7 +128,7 @@ static inline const char *pg_cluster_start(struct pg_cluster *c, const char *hba
         return "initdb failed";
     if (hba && !pg_cluster_write(c, "pg_hba.conf", hba))
         return "cannot write pg_hba.conf";
-    const char *serve[] = {"postgres", "-D", data, "-k", c->dir, "-p", "5432", "-c", "listen_addresses=", "-c", "fsync=off",
+    const char *serve[] = {"postgres", "-D", data, "-k", c->dir, "-p", "5432", "-c", listen, "-c", "fsync=off",
                      "-c", "shared_buffers=16MB", "-c", "max_connections=20", NULL};
     c->pid = pg_cluster_spawn(c, serve);
     for (int i = 0; i < 1500; i++) {

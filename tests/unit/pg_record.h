@@ -142,7 +142,8 @@ static inline int set_up_cluster(void **state)
 {
     (void)state;
     no_cluster = pg_cluster_start(&cluster,
-                                  "local all locked scram-sha-256\nlocal all barred reject\nlocal all all trust\n");
+                                  "local all locked scram-sha-256\nlocal all barred reject\nlocal all all trust\n"
+                                  "host all all 127.0.0.0/8 trust\n");
     return 0;
 }
 
