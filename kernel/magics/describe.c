@@ -138,10 +138,10 @@ static const char *title_of(struct magic_ctx *ctx, char kind, const char *name)
 }
 
 /* Lines of a query with one column, joined. */
-static bool add_lines(struct magic_ctx *ctx, const char *sql, const char *oid, struct buf *out, struct err *e)
+static bool add_lines(struct magic_ctx *ctx, const char *sql, const char *const *params, size_t n, struct buf *out, struct err *e)
 {
     struct table t;
-    if (!query(ctx, sql, &oid, 1, &t, e))
+    if (!query(ctx, sql, params, n, &t, e))
         return false;
     for (size_t i = 0; i < t.n_rows; i++) {
         const struct table_cell *c = table_cell_at(&t, i, 0);
@@ -165,9 +165,10 @@ static bool describe_one(struct magic_ctx *ctx, const char *oid, char kind, cons
     if (!query(ctx, sql, &oid, 1, &t, e))
         return false;
     buf_init(&footer, 1 << 20);
-    bool ok = add_lines(ctx, sql_relation_footer, oid, &footer, e);
+    const char *params[] = {oid, plus ? "true" : "false"};
+    bool ok = add_lines(ctx, sql_relation_footer, params, 2, &footer, e);
     if (ok && plus && (kind == 'v' || kind == 'm'))
-        ok = add_lines(ctx, sql_view_definition, oid, &footer, e);
+        ok = add_lines(ctx, sql_view_definition, params, 1, &footer, e);
     if (ok && (ok = buf_ok(&footer, "the description", e))) {
         table_set_title(&t, title_of(ctx, kind, name));
         if (t.n_rows < t.seen) /* the footer takes the place of the line that would say so */

@@ -1,4 +1,4 @@
-/* \d: describe a table, view, index or sequence; without a name, list them. */
+/* \d: describe a table, view, index or sequence; without a name, list them, as psql does it. */
 #include "magics/describe.h"
 
 static bool run(struct magic_ctx *ctx, const struct args *args, struct err *e)

@@ -1,4 +1,4 @@
-/* \df: list functions. */
+/* \df: list functions, as psql does it. */
 #include "magics/describe.h"
 #include "magics/sql.h"
 

@@ -1,4 +1,4 @@
-/* \di: list indexes. */
+/* \di: list indexes, as psql does it. */
 #include "magics/describe.h"
 
 static bool run(struct magic_ctx *ctx, const struct args *args, struct err *e)

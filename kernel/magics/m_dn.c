@@ -1,4 +1,4 @@
-/* \dn: list schemas. */
+/* \dn: list schemas, as psql does it. */
 #include "magics/describe.h"
 #include "magics/sql.h"
 

@@ -1,4 +1,4 @@
-/* \dt: list tables. */
+/* \dt: list tables, as psql does it. */
 #include "magics/describe.h"
 
 static bool run(struct magic_ctx *ctx, const struct args *args, struct err *e)

@@ -1,4 +1,4 @@
-/* \du: list roles. */
+/* \du: list roles, as psql does it. */
 #include "magics/describe.h"
 #include "magics/sql.h"
 

@@ -1,9 +1,9 @@
-/* \dv: list views. */
+/* \dv: list views, as psql does it. */
 #include "magics/describe.h"
 
 static bool run(struct magic_ctx *ctx, const struct args *args, struct err *e)
 {
-    return describe_relations(ctx, args, "v,m", e);
+    return describe_relations(ctx, args, "v", e);
 }
 
 static const char *const aliases[] = {"dv+", "dvS", "dvS+", NULL};

@@ -1,4 +1,4 @@
-/* \dx: list the extensions that are installed in this database. */
+/* \dx: list the extensions that are installed in this database, as psql does it. */
 #include "magics/describe.h"
 #include "magics/sql.h"
 

@@ -1,4 +1,4 @@
-/* \l: list databases. */
+/* \l: list databases, as psql does it. */
 #include "magics/describe.h"
 #include "magics/sql.h"
 

@@ -122,7 +122,8 @@ static void test_bash(void **state)
     setenv("SOME_TOKEN", "hidden", 1);
     setenv("PGPASSWORD", "hidden", 1);
     setenv("SOMETHING", "seen", 1);
-    assert_string_equal(cells_run(&c, "%%bash\necho one\necho two >&2\nprintf 'drei €'"), "one\n! two\ndrei €");
+    assert_string_equal(cells_run(&c, "%%bash\necho one\nprintf 'zwei €'"), "one\nzwei €");
+    assert_string_equal(cells_run(&c, "%%bash\necho two >&2"), "! two\n");
     assert_null(c.error);
     assert_string_equal(cells_run(&c, "%%bash\necho $SOME_TOKEN$PGPASSWORD$SOMETHING; cat; env | grep -c hidden; true"), "seen\n0\n");
     shows("%%bash\necho before; exit 3", "before\nBadRequest: bash ended with exit status 3");

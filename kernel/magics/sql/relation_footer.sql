@@ -1,4 +1,4 @@
-WITH rel AS (SELECT $1::oid AS oid)
+WITH rel AS (SELECT $1::oid AS oid, $2::boolean AS plus)
 SELECT line FROM (
     SELECT 1 AS section, 1 AS part, '' AS name, 'Partition of: ' || inhparent::regclass::text || ' ' || pg_catalog.pg_get_expr(c.relpartbound, c.oid) AS line
     FROM   pg_catalog.pg_inherits AS h JOIN pg_catalog.pg_class AS c ON c.oid = h.inhrelid
@@ -39,13 +39,19 @@ SELECT line FROM (
            '    TABLE "' || conrelid::regclass::text || '" CONSTRAINT "' || conname || '" ' || pg_catalog.pg_get_constraintdef(oid, true)
     FROM   pg_catalog.pg_constraint WHERE confrelid = (SELECT oid FROM rel) AND contype = 'f' AND conparentid = 0
     UNION ALL
-    SELECT DISTINCT 7, 0, '', 'Policies' || CASE WHEN c.relrowsecurity THEN ':' ELSE ' (row security disabled):' END
-    FROM   pg_catalog.pg_policy AS p JOIN pg_catalog.pg_class AS c ON c.oid = p.polrelid WHERE c.oid = (SELECT oid FROM rel)
+    SELECT 7, 0, '', 'Policies' ||
+           CASE WHEN c.relrowsecurity AND c.relforcerowsecurity THEN ' (forced row security enabled):'
+                WHEN c.relrowsecurity AND p.has THEN ':' WHEN c.relrowsecurity THEN ' (row security enabled):'
+                ELSE ' (row security disabled):' END || CASE WHEN p.has THEN '' ELSE ' (none)' END
+    FROM   pg_catalog.pg_class AS c, LATERAL (SELECT EXISTS (SELECT FROM pg_catalog.pg_policy WHERE polrelid = c.oid) AS has) AS p
+    WHERE  c.oid = (SELECT oid FROM rel) AND (p.has OR c.relrowsecurity)
     UNION ALL
-    SELECT 7, 1, p.polname, '    POLICY "' || p.polname || '"' ||
+    SELECT 7, 1, p.polname, '    POLICY "' || p.polname || '"' || CASE WHEN p.polpermissive THEN '' ELSE ' AS RESTRICTIVE' END ||
            CASE p.polcmd WHEN 'r' THEN ' FOR SELECT' WHEN 'a' THEN ' FOR INSERT' WHEN 'w' THEN ' FOR UPDATE' WHEN 'd' THEN ' FOR DELETE' ELSE '' END ||
-           coalesce(' USING (' || pg_catalog.pg_get_expr(p.polqual, p.polrelid) || ')', '') ||
-           coalesce(' WITH CHECK (' || pg_catalog.pg_get_expr(p.polwithcheck, p.polrelid) || ')', '')
+           coalesce(chr(10) || '      TO ' || (SELECT string_agg(rolname, ',' ORDER BY rolname) FROM pg_catalog.pg_roles
+                                               WHERE oid = ANY (p.polroles)), '') ||
+           coalesce(chr(10) || '      USING (' || pg_catalog.pg_get_expr(p.polqual, p.polrelid) || ')', '') ||
+           coalesce(chr(10) || '      WITH CHECK (' || pg_catalog.pg_get_expr(p.polwithcheck, p.polrelid) || ')', '')
     FROM   pg_catalog.pg_policy AS p WHERE p.polrelid = (SELECT oid FROM rel)
     UNION ALL
     SELECT DISTINCT 8, 0, '', 'Triggers:' FROM pg_catalog.pg_trigger WHERE tgrelid = (SELECT oid FROM rel) AND NOT tgisinternal
@@ -57,9 +63,19 @@ SELECT line FROM (
     FROM   pg_catalog.pg_inherits AS h JOIN pg_catalog.pg_class AS c ON c.oid = h.inhrelid
     WHERE  c.oid = (SELECT oid FROM rel) AND NOT c.relispartition AND c.relkind IN ('r', 'f') HAVING count(*) > 0
     UNION ALL
-    SELECT 10, 1, '', CASE WHEN c.relkind = 'p' THEN 'Number of partitions: ' ELSE 'Number of child tables: ' END || count(*)
-    FROM   pg_catalog.pg_inherits AS h JOIN pg_catalog.pg_class AS c ON c.oid = h.inhparent
-    WHERE  c.oid = (SELECT oid FROM rel) AND c.relkind IN ('r', 'p') GROUP BY c.relkind
+    SELECT 10, 1, '', CASE WHEN c.relkind = 'p' THEN 'Number of partitions: ' ELSE 'Number of child tables: ' END || count(h.inhrelid) ||
+           CASE WHEN count(h.inhrelid) > 0 THEN ' (Use \d+ to list them.)' ELSE '' END
+    FROM   pg_catalog.pg_class AS c LEFT JOIN pg_catalog.pg_inherits AS h ON h.inhparent = c.oid
+    WHERE  c.oid = (SELECT oid FROM rel) AND c.relkind IN ('r', 'p') AND NOT (SELECT plus FROM rel)
+    GROUP  BY c.relkind HAVING c.relkind = 'p' OR count(h.inhrelid) > 0
+    UNION ALL
+    SELECT 10, 1, '', CASE WHEN c.relkind = 'p' THEN 'Partitions: ' ELSE 'Child tables: ' END ||
+           string_agg(k.oid::regclass::text || coalesce(' ' || pg_catalog.pg_get_expr(k.relpartbound, k.oid), ''),
+                      ',' || chr(10) || repeat(' ', CASE WHEN c.relkind = 'p' THEN 12 ELSE 14 END)
+                      ORDER BY pg_catalog.pg_get_expr(k.relpartbound, k.oid) = 'DEFAULT', k.oid::regclass::text)
+    FROM   pg_catalog.pg_class AS c JOIN pg_catalog.pg_inherits AS h ON h.inhparent = c.oid JOIN pg_catalog.pg_class AS k ON k.oid = h.inhrelid
+    WHERE  c.oid = (SELECT oid FROM rel) AND c.relkind IN ('r', 'p') AND (SELECT plus FROM rel)
+    GROUP  BY c.relkind
     UNION ALL
     SELECT 11, 1, '', CASE WHEN i.indisprimary THEN 'primary key, ' WHEN i.indisunique THEN 'unique, ' ELSE '' END || am.amname ||
            ', for table "' || n.nspname || '.' || t.relname || '"' ||
