@@ -127,7 +127,8 @@ static const struct command {
 
 static const struct option longs[] = {
     {"port", required_argument, NULL, OPT_PORT}, {"keep-servers", no_argument, NULL, OPT_KEEP},
-    {"all", no_argument, NULL, OPT_ALL},         {"json", no_argument, NULL, OPT_JSON},
+    {"all", no_argument, NULL, OPT_ALL}, /* what stop does anyway */
+    {"json", no_argument, NULL, OPT_JSON},
     {"app", no_argument, NULL, OPT_APP},         {"yes", no_argument, NULL, OPT_YES},
     {"ready-fd", required_argument, NULL, OPT_READY}, /* ours: how `start` hears that its server is up */
     {NULL, 0, NULL, 0},

@@ -24,13 +24,11 @@ bool api_me(struct request *r, const void *in, void *out, struct err *e)
     if (user) {
         me->name = xcalloc(1, sizeof *me->name);
         me->name->given_name = xstrdup(r->caller.display);
-        struct model_list *emails = &me->emails;
-        /* One address; the list's item model is private to the models. */
         struct scim_email *mail = xcalloc(1, sizeof *mail);
         mail->value = xstrdup(r->caller.name);
         mail->type = xstrdup("work");
         mail->primary = TRI_TRUE;
-        *emails = (struct model_list){mail, 1};
+        me->emails = (struct model_list){mail, 1};
     }
     return true;
 }

@@ -17,7 +17,7 @@
 #include "base/xalloc.h"
 #include "workspace/cluster.h"
 
-enum { WATCH_MS = 5000 };
+enum { WATCH_MS = 5000, PG_PORT = 5432 };
 
 struct worker {
     struct instances *all;
@@ -120,6 +120,9 @@ static bool step(struct instances *all, const struct instance_row *row, struct c
         log_err("instance", row->name, &e);
         o.failure = e.text;
     }
+    if (!o.failure && spec.port != row->port && spec.port != PG_PORT)
+        log_line(LOG_WARN, "instance", "%s: no address had port %d free; it listens on port %d, which clients must be told",
+                 row->name, PG_PORT, spec.port);
     write_outcome(all, row->uid, &o);
     log_line(LOG_INFO, "instance", "%s: %s -> %s in %lld ms", row->name, inst_state_name(row->state),
              o.failure ? "failed" : inst_state_name(o.to), (long long)(clock_mono_ms() - start));
