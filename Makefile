@@ -144,7 +144,8 @@ SAN_ENV := ASAN_OPTIONS=detect_leaks=1:halt_on_error=1:detect_stack_use_after_re
 unit: $(UNITS) ## run all C unit tests (ONLY=test_base_buf for one)
 	@n=0; bad=; for t in $(UNITS); do n=$$((n + 1)); \
 	  echo "== $$t"; env $(SAN_ENV) LAKEBASE_BUILD=$(OUT) $$t || bad="$$bad $$t"; done; \
-	set -- $$bad; echo "unit ($(VARIANT)): $$((n - $$#)) programs passed, $$# failed$${bad:+:$$bad}"; test -z "$$bad"
+	set -- $$bad; echo "unit ($(VARIANT)): $$((n - $$#)) programs passed, $$# failed$${bad:+:$$bad}"; \
+	test -z "$$bad" && test $$n -gt 0
 
 asan: ## the unit tests under AddressSanitizer, UBSan and LeakSanitizer
 	@$(MAKE) VARIANT=asan unit

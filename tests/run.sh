@@ -39,7 +39,7 @@ for stage in "${stages[@]}"; do
             ;;
         lint)
             cat "$log"
-            last=$(tail -n 1 "$log")
+            last=$(grep '^lint:' "$log" | tail -n 1)
             ;;
         *)
             cat "$log"
