@@ -28,9 +28,11 @@ static const struct listing listings[] = {
     {"z", "Access privileges", sql_list_privileges, sql_list_privileges, {NAME, SCHEMA, VISIBLE, HIDE_SYSTEM}, true},
 };
 static const struct listing relations = {
-    "d", "List of relations", sql_list_relations, sql_list_relations_plus, {NAME, SCHEMA, VISIBLE, HIDE_SYSTEM, KINDS}, true};
+    "d", "List of relations", sql_list_relations, sql_list_relations_plus,
+    {NAME, SCHEMA, VISIBLE, HIDE_SYSTEM, KINDS}, true};
 static const struct listing indexes = {
-    "di", "List of relations", sql_list_indexes, sql_list_indexes_plus, {NAME, SCHEMA, VISIBLE, HIDE_SYSTEM, KINDS}, true};
+    "di", "List of relations", sql_list_indexes, sql_list_indexes_plus,
+    {NAME, SCHEMA, VISIBLE, HIDE_SYSTEM, KINDS}, true};
 
 /* "dt", "dtv", …: the kinds of relations (pg_class.relkind) for the letters behind the d. false: another command. */
 static bool relation_kinds(const char *command, size_t len, char kinds[16])
@@ -52,31 +54,42 @@ static bool relation_kinds(const char *command, size_t len, char kinds[16])
     return true;
 }
 
-/* The row for a command; kinds is filled for relations. *plus: it ends in '+'. NULL: unknown. */
-static const struct listing *find(const char *command, bool *plus, char kinds[16])
+struct request {
+    const struct listing *listing;
+    char kinds[16];     /* of relations */
+    bool plus, system;  /* it ends in '+', 'S', or both */
+};
+
+/* false: there is no such command. */
+static bool find(const char *command, struct request *r)
 {
     size_t len = strlen(command);
-    *plus = len > 1 && command[len - 1] == '+';
-    len -= *plus;
+    *r = (struct request){0};
+    for (; len > 1 && (command[len - 1] == '+' || command[len - 1] == 'S'); len--) {
+        bool *flag = command[len - 1] == '+' ? &r->plus : &r->system;
+        if (*flag)
+            return false;
+        *flag = true;
+    }
     for (size_t i = 0; i < ARRAY_LEN(listings); i++) {
         if (strlen(listings[i].command) == len && memcmp(listings[i].command, command, len) == 0)
-            return &listings[i];
+            r->listing = &listings[i];
     }
-    if (!relation_kinds(command, len, kinds))
-        return NULL;
-    return strcmp(kinds, "iI") == 0 ? &indexes : &relations;
+    if (!r->listing && relation_kinds(command, len, r->kinds))
+        r->listing = strcmp(r->kinds, "iI") == 0 ? &indexes : &relations;
+    return r->listing != NULL;
 }
 
 bool pg_describe_known(const char *command)
 {
-    bool plus;
-    char kinds[16];
-    return find(command, &plus, kinds) != NULL;
+    struct request r;
+    return find(command, &r);
 }
 
-static bool list(struct pg_conn *conn, const struct listing *l, bool plus, const char *kinds, const struct pg_pattern *p,
-                 bool has_pattern, const struct pg_listing *out, struct cancel *c, struct err *e)
+static bool list(struct pg_conn *conn, const struct request *r, const struct pg_pattern *p, bool has_pattern,
+                 const struct pg_listing *out, struct cancel *c, struct err *e)
 {
+    const struct listing *l = r->listing;
     const char *values[ARRAY_LEN(l->params)];
     size_t n = 0;
     for (; l->params[n] != END; n++) {
@@ -84,15 +97,15 @@ static bool list(struct pg_conn *conn, const struct listing *l, bool plus, const
         case NAME: values[n] = p->name; break;
         case SCHEMA: values[n] = p->schema; break;
         case VISIBLE: values[n] = p->has_schema ? "f" : "t"; break;
-        case HIDE_SYSTEM: values[n] = has_pattern ? "f" : "t"; break;
-        case KINDS: values[n] = kinds; break;
+        case HIDE_SYSTEM: values[n] = has_pattern || r->system ? "f" : "t"; break;
+        case KINDS: values[n] = r->kinds; break;
         case END: break;
         }
     }
     struct pg_rows rows = out->rows;
     rows.done = NULL;
     out->begin(out->self, l->title);
-    if (!pg_exec(conn, plus ? l->sql_plus : l->sql, values, n, &rows, c, e))
+    if (!pg_exec(conn, r->plus ? l->sql_plus : l->sql, values, n, &rows, c, e))
         return false;
     out->end(out->self, l->count ? NULL : "");
     return true;
@@ -101,22 +114,20 @@ static bool list(struct pg_conn *conn, const struct listing *l, bool plus, const
 bool pg_describe(struct pg_conn *conn, const char *command, const char *pattern, const struct pg_listing *out,
                  struct cancel *c, struct err *e)
 {
-    bool plus;
-    char kinds[16];
-    const struct listing *l = find(command, &plus, kinds);
-    if (!l)
+    struct request r;
+    if (!find(command, &r))
         return err_set(e, ERR_USAGE, "unknown command \\%s", command);
     struct arena a;
     struct pg_pattern p;
     arena_init(&a);
     bool has_pattern = pattern && *pattern, ok = pg_pattern_parse(&a, pattern, &p, e);
-    bool takes_schema = l->params[1] == SCHEMA;
+    bool takes_schema = r.listing->params[1] == SCHEMA;
     if (ok && p.has_schema && !takes_schema)
         ok = err_set(e, ERR_USAGE, "\\%s takes a name without a dot", command);
-    if (ok && has_pattern && command[0] == 'd' && (command[1] == '\0' || command[1] == '+'))
-        ok = pg_describe_relations(conn, pattern, &p, plus, out, c, e);
+    if (ok && has_pattern && command[0] == 'd' && strspn(command + 1, "+S") == strlen(command + 1))
+        ok = pg_describe_relations(conn, pattern, &p, r.plus, out, c, e);
     else if (ok)
-        ok = list(conn, l, plus, kinds, &p, has_pattern, out, c, e);
+        ok = list(conn, &r, &p, has_pattern, out, c, e);
     arena_release(&a);
     return ok;
 }

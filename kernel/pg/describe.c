@@ -88,20 +88,28 @@ static const char *kind_name(const struct relation *r)
     }
 }
 
+static const char *query_of(char kind, bool plus)
+{
+    switch (kind) {
+    case 'S': return sql_relation_sequence;
+    case 'i': case 'I': return plus ? sql_relation_index_plus : sql_relation_index;
+    case 'v': case 'c': return plus ? sql_relation_columns_view_plus : sql_relation_columns;
+    case 'f': return plus ? sql_relation_columns_foreign_plus : sql_relation_columns;
+    default: return plus ? sql_relation_columns_table_plus : sql_relation_columns;
+    }
+}
+
 static bool describe_one(struct pg_conn *conn, struct arena *a, const struct relation *r, bool plus,
                          const struct pg_listing *out, struct cancel *c, struct err *e)
 {
-    const char *sql = r->kind == 'S'                      ? sql_relation_sequence
-                      : r->kind == 'i' || r->kind == 'I' ? sql_relation_index
-                      : plus                              ? sql_relation_columns_plus
-                                                          : sql_relation_columns;
+    const char *sql = query_of(r->kind, plus), *params[] = {r->oid, plus ? "t" : "f"};
     struct footers f = {.heading = ""};
     struct pg_rows lines = {.self = &f, .row = note_footer}, more = {.self = &f, .row = note_line}, rows = out->rows;
     buf_init(&f.text, FOOTER_MAX);
     rows.done = NULL;
     out->begin(out->self, arena_printf(a, "%s \"%s.%s\"", kind_name(r), r->schema, r->name));
     bool ok = pg_exec(conn, sql, &r->oid, 1, &rows, c, e) &&
-              pg_exec(conn, sql_relation_footers, &r->oid, 1, &lines, c, e) &&
+              pg_exec(conn, sql_relation_footers, params, 2, &lines, c, e) &&
               (!plus || pg_exec(conn, sql_relation_footers_plus, &r->oid, 1, &more, c, e)) &&
               buf_ok(&f.text, "the description", e);
     if (ok)

@@ -171,7 +171,7 @@ static void test_lists(void **state)
     (void)state;
     NEED_CLUSTER();
     static const char *const commands[] = {"d", "dt", "dv", "dm", "ds", "di", "dtv", "dn", "dn+", "dp", "z", "df", "dt+",
-                                           "di+", "d+"};
+                                           "di+", "d+", "dnS", "dvS"};
     for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
         if (pg_server_version(conn) < 180000) /* psql 18 calls them "List of tables" and so on */
             same(commands[i], NULL);
@@ -205,6 +205,8 @@ static void test_patterns(void **state)
     }
     same("dn", "s*");
     same("dn", "\"Odd Name\"");
+    same("dtS", "pg_cl*");
+    same("dS+", "pg_am");
     same("df", "add");
     same("df", "public.*");
     same("df", "pg_catalog.format_type");
@@ -222,6 +224,8 @@ static void test_relations(void **state)
     };
     for (size_t i = 0; i < ARRAY_LEN(names); i++)
         same("d", names[i]);
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        same("d+", names[i]);
 }
 
 static void test_messages(void **state)
@@ -241,7 +245,7 @@ static void test_messages(void **state)
         const char *command, *pattern;
         enum err_code code;
     } bad[] = {{"dt", "a.b.c", ERR_USAGE}, {"dn", "a.b", ERR_USAGE}, {"l", "a.b", ERR_USAGE}, {"dy", NULL, ERR_USAGE},
-               {"", NULL, ERR_USAGE}, {"dtt", NULL, ERR_USAGE}, {"+", NULL, ERR_USAGE}, {"d++", NULL, ERR_USAGE},
+               {"", NULL, ERR_USAGE}, {"dtt", NULL, ERR_USAGE}, {"+", NULL, ERR_USAGE}, {"d++", NULL, ERR_USAGE}, {"dtSS", NULL, ERR_USAGE}, {"S", NULL, ERR_USAGE},
                {"dtvmsiEq", NULL, ERR_USAGE}, {"dt", "(", ERR_SQL}};
     for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
         assert_false(ours(bad[i].command, bad[i].pattern, &u, &e));
@@ -259,7 +263,7 @@ static void test_messages(void **state)
     assert_non_null(strstr(buf_str(&u.text), "View definition:\n SELECT"));
     buf_release(&u.text);
     assert_true(ours("d+", "sales.items", &u, &e));
-    assert_non_null(strstr(buf_str(&u.text), "sku|text||not null||extended|the key\n"));
+    assert_non_null(strstr(buf_str(&u.text), "sku|text||not null||extended|||the key\n"));
     assert_non_null(strstr(buf_str(&u.text), "Access method: heap\n"));
     buf_release(&u.text);
     struct buf info;

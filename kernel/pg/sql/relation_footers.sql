@@ -1,5 +1,5 @@
 -- What stands under the columns of \d NAME: place, heading, line; lines of one heading stay together, in order.
--- $1 oid. A heading that is NULL: the line stands alone.
+-- $1 oid, $2 for \d+, which lists children by name elsewhere. A heading that is NULL: the line stands alone.
 SELECT place, heading, line FROM (
   -- partitioning
   SELECT 10 AS place, NULL::pg_catalog.text AS heading, '' AS key,
@@ -9,6 +9,11 @@ SELECT place, heading, line FROM (
   JOIN pg_catalog.pg_inherits i ON i.inhrelid = c.oid
   JOIN pg_catalog.pg_class p ON p.oid = i.inhparent
   WHERE c.oid = $1::pg_catalog.oid AND c.relispartition AND c.relkind NOT IN ('i', 'I')
+  UNION ALL
+  SELECT 10, NULL, '1', COALESCE('Partition constraint: ' || pg_catalog.pg_get_partition_constraintdef(c.oid),
+                                 'No partition constraint')
+  FROM pg_catalog.pg_class c
+  WHERE c.oid = $1::pg_catalog.oid AND c.relispartition AND c.relkind NOT IN ('i', 'I') AND $2::pg_catalog.bool
   UNION ALL
   SELECT 11, NULL, '', 'Partition key: ' || pg_catalog.pg_get_partkeydef(c.oid)
   FROM pg_catalog.pg_class c WHERE c.oid = $1::pg_catalog.oid AND c.relkind = 'p'
@@ -136,7 +141,7 @@ SELECT place, heading, line FROM (
                                                  THEN ' (Use \d+ to list them.)' ELSE '' END
   FROM pg_catalog.pg_class c
   LEFT JOIN pg_catalog.pg_inherits i ON i.inhparent = c.oid
-  WHERE c.oid = $1::pg_catalog.oid AND c.relkind IN ('r', 'p', 'f', 'I')
+  WHERE c.oid = $1::pg_catalog.oid AND c.relkind IN ('r', 'p', 'f', 'I') AND NOT $2::pg_catalog.bool
   GROUP BY c.oid, c.relkind
   HAVING c.relkind IN ('p', 'I') OR pg_catalog.count(i.inhrelid) > 0
 ) f

@@ -1,4 +1,4 @@
--- \d+ NAME of whatever has columns: $1 oid
+-- \d+ NAME of a view or composite type: $1 oid
 SELECT a.attname AS "Column",
        pg_catalog.format_type(a.atttypid, a.atttypmod) AS "Type",
        COALESCE((SELECT co.collname FROM pg_catalog.pg_collation co, pg_catalog.pg_type t
