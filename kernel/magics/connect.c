@@ -214,6 +214,21 @@ bool connect_ensure(struct magic_ctx *ctx, struct connection *c, struct err *e)
     return true;
 }
 
+void connect_used(struct connection *c, bool ok, struct err *e)
+{
+    enum pg_tx tx = pg_tx_state(c->pg);
+    bool alive = pg_alive(c->pg);
+    /* A lost transaction that an error tells of is not told again. */
+    if (alive)
+        c->in_tx = tx == PG_TX_IN_BLOCK || tx == PG_TX_FAILED;
+    else if (!ok)
+        c->in_tx = false;
+    if (!ok && !alive && e->code == ERR_CONNECT) {
+        e->hint[0] = '\0';
+        err_hint(e, "what was not committed is undone; the next statement opens a new session");
+    }
+}
+
 const char *connect_where(struct magic_ctx *ctx, const struct connection *c)
 {
     if (c->instance)

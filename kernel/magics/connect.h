@@ -25,6 +25,9 @@ bool connect_open(struct magic_ctx *ctx, const struct target *t, struct connecti
  * transaction this fails once (ERR_CONNECT), because its changes are gone. */
 bool connect_ensure(struct magic_ctx *ctx, struct connection *c, struct err *e);
 
+/* After a statement: note the state of the transaction; tell in the hint of an error that lost the session what comes next. */
+void connect_used(struct connection *c, bool ok, struct err *e);
+
 /* "instance workshop" or "HOST:PORT"; in the cell's arena. */
 const char *connect_where(struct magic_ctx *ctx, const struct connection *c);
 /* "15", or "9.6" */

@@ -1,206 +1,101 @@
-/* psql's \d family (see describe.h): patterns, lists, and the description of one relation. The queries are in sql/. */
+/* psql's \d family (see describe.h). The queries and patterns are pg/catalog.h's; here their rows become tables. */
 #include "magics/describe.h"
 
-#include <ctype.h>
 #include <string.h>
 
 #include "base/xalloc.h"
-#include "magics/sql.h"
+#include "magics/connect.h"
 #include "magics/statement.h"
+#include "pg/catalog.h"
 
-enum { PATTERN_MAX = 4096, RELATIONS_MAX = 20 };
+enum { TABLES_MAX = 20, ROWS_MAX = 1000, COLUMNS_MAX = 64 };
 
 const struct arg_row describe_rows[] = {
     {.name = "pattern", .positional = true, .type = ARG_REST, .help = "a name, SCHEMA.NAME; * and ? are wildcards"}, {.name = NULL}};
 
-/* ---- patterns ---- */
+struct showing {
+    struct magic_ctx *ctx;
+    const char *pattern;
+    struct table table;   /* the newest one; shown when the next begins, so that the last can be the cell's result */
+    bool pending;         /* it is complete and not shown */
+    size_t n;             /* tables begun */
+};
 
-static void put_literal(struct buf *out, char c)
+static void show_pending(struct showing *s, bool last)
 {
-    if (strchr("\\^$.[]|()*+?{}", c) && c)
-        buf_putc(out, '\\');
-    buf_putc(out, c);
+    bool was_last = s->ctx->last;
+    if (!s->pending)
+        return;
+    s->pending = false;
+    s->ctx->last = was_last && last;
+    statement_show(s->ctx, &s->table);
+    s->ctx->last = was_last;
 }
 
-bool describe_pattern(struct arena *a, const char *pattern, const char **schema, const char **name, struct err *e)
+static void begin(void *self, const char *title)
 {
-    struct buf parts[2];
-    size_t part = 0;
-    bool quoted = false;
-    *schema = *name = NULL;
-    if (strlen(pattern) > PATTERN_MAX)
-        return err_set(e, ERR_TOO_BIG, "a pattern has at most %d bytes", PATTERN_MAX);
-    for (size_t i = 0; i < 2; i++) {
-        buf_init(&parts[i], (size_t)PATTERN_MAX * 3);
-        buf_puts(&parts[i], "^(");
-    }
-    bool too_many = false;
-    for (const char *p = pattern; *p && !too_many; p++) {
-        struct buf *b = &parts[part];
-        if (*p == '"') {
-            if (quoted && p[1] == '"')
-                put_literal(b, *++p);
-            else
-                quoted = !quoted;
-        } else if (!quoted && *p == '.') {
-            too_many = ++part == 2;
-        } else if (!quoted && *p == '*') {
-            buf_puts(b, ".*");
-        } else if (!quoted && *p == '?') {
-            buf_putc(b, '.');
-        } else {
-            put_literal(b, quoted ? *p : (char)tolower((unsigned char)*p));
-        }
-    }
-    for (size_t i = 0; i < 2; i++)
-        buf_puts(&parts[i], ")$");
-    if (part == 1)
-        *schema = arena_strdup(a, buf_str(&parts[0]));
-    if (!too_many)
-        *name = arena_strdup(a, buf_str(&parts[part]));
-    buf_release(&parts[0]);
-    buf_release(&parts[1]);
-    if (too_many)
-        return err_set(e, ERR_USAGE, "'%.100s' has too many dots: a name is SCHEMA.NAME; one session sees one database", pattern);
-    return !quoted || err_set(e, ERR_USAGE, "a quote (\") is not closed");
+    struct showing *s = self;
+    show_pending(s, false);
+    table_release(&s->table);
+    table_init(&s->table);
+    s->table.row_cap = ROWS_MAX;
+    table_set_title(&s->table, title);
+    s->n++;
 }
 
-/* ---- lists ---- */
-
-static bool nothing(struct magic_ctx *ctx, const char *what, const char *pattern, struct err *e)
+static void columns(void *self, const struct pg_column *columns, size_t n)
 {
-    if (!pattern) {
-        sink_printf(ctx->out, "Did not find any %ss.\n", what);
-        return true;
-    }
-    err_set(e, ERR_NOT_FOUND, "did not find any %s named \"%.200s\"", what, pattern);
-    err_hint(e, "only what the search path reaches is found by its name alone; else write SCHEMA.NAME");
-    return false;
+    struct showing *s = self;
+    if (n > COLUMNS_MAX)
+        bug("a catalog query with %zu columns", n);
+    for (size_t i = 0; i < n; i++)
+        table_add_column(&s->table, columns[i].name, NULL, columns[i].numeric ? TABLE_RIGHT : TABLE_LEFT);
 }
 
-static struct connection *current(struct magic_ctx *ctx, struct err *e) { return session_connection(ctx->session, NULL, e); }
-
-static bool query(struct magic_ctx *ctx, const char *sql, const char *const *params, size_t n, struct table *t, struct err *e)
+static bool row(void *self, const struct pg_value *values, size_t n)
 {
-    struct connection *c = current(ctx, e);
-    if (!c || !statement_query(ctx, c, sql, params, n, t, e))
-        return false;
+    struct showing *s = self;
+    struct table_cell cells[COLUMNS_MAX];
+    for (size_t i = 0; i < n; i++)
+        cells[i] = (struct table_cell){values[i].text, values[i].len};
+    table_add_row(&s->table, cells);
     return true;
 }
 
-bool describe_list(struct magic_ctx *ctx, const struct args *args, const struct listing *l, struct err *e)
+static void end(void *self, const char *footer)
 {
-    const char *pattern = args_get(args, "pattern"), *schema = NULL, *name = NULL, *params[8];
-    bool plus = strchr(ctx->name, '+') != NULL, system = pattern || strchr(ctx->name, 'S');
-    struct table t;
-    if (pattern && !describe_pattern(ctx->arena, pattern, &schema, &name, e))
-        return false;
-    size_t n = strlen(l->params);
-    for (size_t i = 0; i < n; i++) {
-        char p = l->params[i];
-        params[i] = p == 's' ? schema : p == 'n' ? name : p == 'k' ? l->kinds : system ? "true" : "false";
+    struct showing *s = self;
+    static const char list_of[] = "List of ";
+    struct table *t = &s->table;
+    if (!footer && t->seen == 0 && strncmp(t->title, list_of, strlen(list_of)) == 0) {
+        const char *what = t->title + strlen(list_of);
+        if (s->pattern)
+            sink_printf(s->ctx->out, "Did not find any %s named \"%s\".\n", what, s->pattern);
+        else
+            sink_printf(s->ctx->out, "Did not find any %s.\n", what);
+        return;
     }
-    if (!query(ctx, plus && l->plus ? l->plus : l->sql, params, n, &t, e))
-        return false;
-    bool ok = true;
-    if (t.seen == 0 && l->what) {
-        ok = nothing(ctx, l->what, pattern, e);
-    } else {
-        table_set_title(&t, l->title);
-        statement_show(ctx, &t);
-    }
-    table_release(&t);
-    return ok;
+    /* The footer takes the place of the line that would say so. */
+    if (footer && t->n_rows < t->seen)
+        footer = arena_printf(s->ctx->arena, "(%zu of %llu rows shown)%s%s", t->n_rows, t->seen, *footer ? "\n" : "", footer);
+    if (footer)
+        table_set_footer(t, footer);
+    s->pending = s->n <= TABLES_MAX;
 }
 
-bool describe_relations(struct magic_ctx *ctx, const struct args *args, const char *kinds, struct err *e)
+bool describe_run(struct magic_ctx *ctx, const struct args *args, struct err *e)
 {
-    const struct listing l = {.title = "List of relations", .what = "relation", .sql = sql_relations,
-                              .plus = sql_relations_plus, .params = "snka", .kinds = kinds};
-    return describe_list(ctx, args, &l, e);
-}
-
-/* ---- one relation ---- */
-
-static const char *title_of(struct magic_ctx *ctx, char kind, const char *name)
-{
-    static const struct {
-        char kind;
-        const char *what;
-    } titles[] = {{'r', "Table"},    {'v', "View"},          {'m', "Materialized view"},  {'i', "Index"},
-                  {'I', "Partitioned index"}, {'S', "Sequence"}, {'t', "TOAST table"}, {'f', "Foreign table"},
-                  {'p', "Partitioned table"}, {'c', "Composite type"}};
-    for (size_t i = 0; i < ARRAY_LEN(titles); i++) {
-        if (titles[i].kind == kind)
-            return arena_printf(ctx->arena, "%s \"%s\"", titles[i].what, name);
-    }
-    return name;
-}
-
-/* Lines of a query with one column, joined. */
-static bool add_lines(struct magic_ctx *ctx, const char *sql, const char *const *params, size_t n, struct buf *out, struct err *e)
-{
-    struct table t;
-    if (!query(ctx, sql, params, n, &t, e))
+    struct connection *c = session_connection(ctx->session, NULL, e);
+    if (!c || !connect_ensure(ctx, c, e))
         return false;
-    for (size_t i = 0; i < t.n_rows; i++) {
-        const struct table_cell *c = table_cell_at(&t, i, 0);
-        if (c->text)
-            buf_printf(out, "%s%s", out->len ? "\n" : "", c->text);
-    }
-    if (t.n_rows < t.seen)
-        buf_printf(out, "\n    … and %llu more lines", t.seen - t.n_rows);
-    table_release(&t);
-    return true;
-}
-
-static bool describe_one(struct magic_ctx *ctx, const char *oid, char kind, const char *name, bool plus, struct err *e)
-{
-    const char *sql = kind == 'S'                ? sql_sequence
-                      : kind == 'i' || kind == 'I' ? sql_index_columns
-                      : plus                       ? sql_columns_plus
-                                                   : sql_columns;
-    struct table t;
-    struct buf footer;
-    if (!query(ctx, sql, &oid, 1, &t, e))
-        return false;
-    buf_init(&footer, 1 << 20);
-    const char *params[] = {oid, plus ? "true" : "false"};
-    bool ok = add_lines(ctx, sql_relation_footer, params, 2, &footer, e);
-    if (ok && plus && (kind == 'v' || kind == 'm'))
-        ok = add_lines(ctx, sql_view_definition, params, 1, &footer, e);
-    if (ok && (ok = buf_ok(&footer, "the description", e))) {
-        table_set_title(&t, title_of(ctx, kind, name));
-        if (t.n_rows < t.seen) /* the footer takes the place of the line that would say so */
-            buf_printf(&footer, "%s(%zu of %llu columns shown)", footer.len ? "\n" : "", t.n_rows, t.seen);
-        table_set_footer(&t, buf_str(&footer));
-        t.expanded = false;
-        statement_show(ctx, &t);
-    }
-    buf_release(&footer);
-    table_release(&t);
-    return ok;
-}
-
-bool describe_named(struct magic_ctx *ctx, const char *pattern, struct err *e)
-{
-    const char *params[2];
-    struct table t;
-    bool plus = strchr(ctx->name, '+') != NULL, ok = true, last = ctx->last;
-    if (!describe_pattern(ctx->arena, pattern, &params[0], &params[1], e) ||
-        !query(ctx, sql_relations_named, params, 2, &t, e))
-        return false;
-    if (t.seen == 0)
-        ok = nothing(ctx, "relation", pattern, e);
-    size_t n = t.n_rows < RELATIONS_MAX ? t.n_rows : RELATIONS_MAX;
-    for (size_t i = 0; ok && i < n; i++) {
-        ctx->last = last && i + 1 == t.seen;
-        ok = describe_one(ctx, table_cell_at(&t, i, 0)->text, *table_cell_at(&t, i, 1)->text,
-                          table_cell_at(&t, i, 2)->text, plus, e);
-    }
-    if (ok && n < t.seen)
-        sink_printf(ctx->out, "(%zu of %llu relations shown)\n", n, t.seen);
-    ctx->last = last;
-    table_release(&t);
+    struct showing s = {.ctx = ctx, .pattern = args_get(args, "pattern")};
+    table_init(&s.table);
+    const struct pg_listing out = {.self = &s, .begin = begin, .rows = {.self = &s, .columns = columns, .row = row}, .end = end};
+    bool ok = pg_describe(c->pg, ctx->name, s.pattern, &out, ctx->cancel, e);
+    connect_used(c, ok, e);
+    show_pending(&s, ok);
+    if (ok && s.n > TABLES_MAX)
+        sink_printf(ctx->out, "(%d of %zu relations shown)\n", TABLES_MAX, s.n);
+    table_release(&s.table);
     return ok;
 }

@@ -1,11 +1,6 @@
 /* \di: list indexes, as psql does it. */
 #include "magics/describe.h"
 
-static bool run(struct magic_ctx *ctx, const struct args *args, struct err *e)
-{
-    return describe_relations(ctx, args, "i,I", e);
-}
-
 static const char *const aliases[] = {"di+", "diS", "diS+", NULL};
 
 const struct magic magic_di = {
@@ -14,7 +9,8 @@ const struct magic magic_di = {
     .kinds = MAGIC_BACKSLASH,
     .group = "SQL",
     .summary = "list indexes",
+    .help = "With + more is shown, with S also what belongs to the system.",
     .examples = "\\di\n\\di shop.*",
     .args = describe_rows,
-    .run = run,
+    .run = describe_run,
 };

@@ -1,11 +1,6 @@
 /* \dt: list tables, as psql does it. */
 #include "magics/describe.h"
 
-static bool run(struct magic_ctx *ctx, const struct args *args, struct err *e)
-{
-    return describe_relations(ctx, args, "r,p", e);
-}
-
 static const char *const aliases[] = {"dt+", "dtS", "dtS+", NULL};
 
 const struct magic magic_dt = {
@@ -14,7 +9,8 @@ const struct magic magic_dt = {
     .kinds = MAGIC_BACKSLASH,
     .group = "SQL",
     .summary = "list tables",
+    .help = "With + more is shown, with S also what belongs to the system.",
     .examples = "\\dt\n\\dt shop.*\n\\dt+ shop.orders",
     .args = describe_rows,
-    .run = run,
+    .run = describe_run,
 };

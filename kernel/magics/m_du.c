@@ -1,14 +1,7 @@
 /* \du: list roles, as psql does it. */
 #include "magics/describe.h"
-#include "magics/sql.h"
 
-static bool run(struct magic_ctx *ctx, const struct args *args, struct err *e)
-{
-    static const struct listing list = {.title = "List of roles", .sql = sql_roles, .params = "na"};
-    return describe_list(ctx, args, &list, e);
-}
-
-static const char *const aliases[] = {"du+", "duS", "duS+", "dg", NULL};
+static const char *const aliases[] = {"du+", "duS", "duS+", "dg", "dg+", NULL};
 
 const struct magic magic_du = {
     .name = "du",
@@ -16,7 +9,8 @@ const struct magic magic_du = {
     .kinds = MAGIC_BACKSLASH,
     .group = "SQL",
     .summary = "list roles",
+    .help = "With + more is shown, with S also what belongs to the system.",
     .examples = "\\du\n\\du learner*",
     .args = describe_rows,
-    .run = run,
+    .run = describe_run,
 };

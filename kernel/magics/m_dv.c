@@ -1,11 +1,6 @@
 /* \dv: list views, as psql does it. */
 #include "magics/describe.h"
 
-static bool run(struct magic_ctx *ctx, const struct args *args, struct err *e)
-{
-    return describe_relations(ctx, args, "v", e);
-}
-
 static const char *const aliases[] = {"dv+", "dvS", "dvS+", NULL};
 
 const struct magic magic_dv = {
@@ -14,7 +9,8 @@ const struct magic magic_dv = {
     .kinds = MAGIC_BACKSLASH,
     .group = "SQL",
     .summary = "list views",
+    .help = "With + more is shown, with S also what belongs to the system.",
     .examples = "\\dv\n\\dv shop.*",
     .args = describe_rows,
-    .run = run,
+    .run = describe_run,
 };

@@ -15,8 +15,6 @@
 #include "magics/deadline.h"
 #include "pg/exec.h"
 
-enum { OWN_ROWS = 1000, OWN_FETCH = 10000 }; /* of queries that are ours */
-
 struct running {
     struct magic_ctx *ctx;
     const struct settings *settings;
@@ -114,15 +112,15 @@ static void place_error(struct magic_ctx *ctx, const char *sql, size_t len, stru
     cell_place(ctx->cell, ctx->cell_len, (size_t)(sql - ctx->cell) + at, &e->line, &e->column);
 }
 
-static bool exec_timed(struct magic_ctx *ctx, struct connection *c, const char *sql, const char *const *params,
-                       size_t n_params, const struct pg_rows *rows, long long timeout, struct err *e)
+static bool exec_timed(struct magic_ctx *ctx, struct connection *c, const char *sql, const struct pg_rows *rows,
+                       long long timeout, struct err *e)
 {
     struct deadline d;
     if (timeout <= 0)
-        return pg_exec(c->pg, sql, params, n_params, rows, ctx->cancel, e);
+        return pg_exec(c->pg, sql, NULL, 0, rows, ctx->cancel, e);
     if (!deadline_begin(&d, timeout, ctx->cancel, e))
         return false;
-    bool ok = pg_exec(c->pg, sql, params, n_params, rows, &d.token, e);
+    bool ok = pg_exec(c->pg, sql, NULL, 0, rows, &d.token, e);
     bool passed = deadline_end(&d);
     if (!ok && passed && e->code == ERR_CANCELLED && !cancel_fired(ctx->cancel)) {
         *e = (struct err){0};
@@ -138,25 +136,15 @@ static void name_types(struct running *r, struct connection *c)
         r->table.columns[i].type = arena_strdup(&r->table.arena, pg_type_name(c->pg, r->types[i], r->mods[i]));
 }
 
-static bool run(struct running *r, struct connection *c, const char *sql, const char *const *params, size_t n_params,
-                struct err *e)
+static bool run(struct running *r, struct connection *c, const char *sql, struct err *e)
 {
     struct pg_rows rows = {.self = r, .columns = on_columns, .row = on_row, .done = on_done};
     if (!connect_ensure(r->ctx, c, e))
         return false;
-    bool ok = exec_timed(r->ctx, c, sql, params, n_params, &rows, r->settings->timeout, e);
+    bool ok = exec_timed(r->ctx, c, sql, &rows, r->settings->timeout, e);
     if (ok)
         name_types(r, c);
-    enum pg_tx tx = pg_tx_state(c->pg);
-    /* A lost transaction that this error tells of is not told again. */
-    if (pg_alive(c->pg))
-        c->in_tx = tx == PG_TX_IN_BLOCK || tx == PG_TX_FAILED;
-    else if (!ok)
-        c->in_tx = false;
-    if (!ok && e->code == ERR_CONNECT && !pg_alive(c->pg)) {
-        e->hint[0] = '\0';
-        err_hint(e, "what was not committed is undone; the next statement opens a new session");
-    }
+    connect_used(c, ok, e);
     return ok;
 }
 
@@ -165,7 +153,7 @@ bool statement_run(struct magic_ctx *ctx, struct connection *c, const char *sql,
 {
     struct running r = {.ctx = ctx, .settings = s};
     int64_t began = clock_mono_us();
-    bool ok = run(&r, c, arena_strndup(ctx->arena, sql, len), NULL, 0, e);
+    bool ok = run(&r, c, arena_strndup(ctx->arena, sql, len), e);
     int64_t us = clock_mono_us() - began;
     if (!ok)
         place_error(ctx, sql, len, e);
@@ -208,23 +196,5 @@ bool statement_run_all(struct magic_ctx *ctx, struct connection *c, const char *
         span = next;
     }
     ctx->last = last;
-    return ok;
-}
-
-bool statement_query(struct magic_ctx *ctx, struct connection *c, const char *sql, const char *const *params,
-                     size_t n_params, struct table *out, struct err *e)
-{
-    struct settings s = ctx->session->settings;
-    s.timeout = 0;
-    s.rows = OWN_ROWS;
-    s.fetch_limit = OWN_FETCH;
-    struct running r = {.ctx = ctx, .settings = &s};
-    bool ok = run(&r, c, sql, params, n_params, e);
-    if (ok && !r.has_table)
-        ok = err_set(e, ERR_INTERNAL, "a query of ours gave no table");
-    if (ok)
-        *out = r.table;
-    else
-        finish_table(&r);
     return ok;
 }

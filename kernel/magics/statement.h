@@ -17,10 +17,6 @@ bool statement_run(struct magic_ctx *ctx, struct connection *c, const char *sql,
 bool statement_run_all(struct magic_ctx *ctx, struct connection *c, const char *text, size_t len, const struct settings *s,
                        struct err *e);
 
-/* For our own queries: run and fill a table (not shown), with type names. Parameters as pg_exec. */
-bool statement_query(struct magic_ctx *ctx, struct connection *c, const char *sql, const char *const *params,
-                     size_t n_params, struct table *out, struct err *e);
-
 /* A table as the cell's result when nothing follows it, else as a display. */
 void statement_show(struct magic_ctx *ctx, struct table *t);
 

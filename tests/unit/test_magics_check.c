@@ -1,4 +1,4 @@
-/* Files of lab checks: every mistake in one is named with its place; names and patterns. No database. */
+/* Files of lab checks: every mistake in one is named with its place; names. No database. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,7 +13,6 @@
 #include "base/jx.h"
 #include "base/xalloc.h"
 #include "magics/check.h"
-#include "magics/describe.h"
 
 static char dir[64];
 
@@ -141,53 +140,9 @@ static void test_names(void **state)
     setenv("LAKEBASE_NOTEBOOKS", dir, 1);
 }
 
-static void pattern(const char *text, const char *schema, const char *name)
-{
-    struct arena a;
-    struct err e = {0};
-    const char *s, *n;
-    arena_init(&a);
-    assert_true(describe_pattern(&a, text, &s, &n, &e));
-    assert_string_equal(n, name);
-    assert_true((s != NULL) == (schema != NULL));
-    if (schema)
-        assert_string_equal(s, schema);
-    arena_release(&a);
-}
-
-static void test_patterns(void **state)
-{
-    (void)state;
-    pattern("orders", NULL, "^(orders)$");
-    pattern("Shop.Orders", "^(shop)$", "^(orders)$");
-    pattern("shop.*", "^(shop)$", "^(.*)$");
-    pattern("o?d*", NULL, "^(o.d.*)$");
-    pattern("\"Shop.X\".\"A\"\"b*\"", "^(Shop\\.X)$", "^(A\"b\\*)$");
-    pattern("a$(b)|c", NULL, "^(a\\$\\(b\\)\\|c)$");
-    pattern(".x", "^()$", "^(x)$");
-    struct arena a;
-    struct err e = {0};
-    const char *s, *n;
-    arena_init(&a);
-    assert_false(describe_pattern(&a, "a.b.c", &s, &n, &e));
-    err_init(&e);
-    assert_false(describe_pattern(&a, "\"a", &s, &n, &e));
-    char *big = xmalloc(5000);
-    memset(big, '*', 4999);
-    big[4999] = '\0';
-    err_init(&e);
-    assert_false(describe_pattern(&a, big, &s, &n, &e));
-    assert_int_equal(e.code, ERR_TOO_BIG);
-    big[4096] = '\0';
-    err_init(&e);
-    assert_true(describe_pattern(&a, big, &s, &n, &e));
-    free(big);
-    arena_release(&a);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_malformed), cmocka_unit_test(test_accepted), cmocka_unit_test(test_size),
-                                       cmocka_unit_test(test_names), cmocka_unit_test(test_patterns)};
+                                       cmocka_unit_test(test_names)};
     return cmocka_run_group_tests(tests, make_dir, remove_dir);
 }

@@ -161,7 +161,7 @@ static void test_plus_and_failures(void **state)
     assert_non_null(strstr(cells_run(&c, "\\du learner"), "Superuser"));
     assert_non_null(strstr(cells_run(&c, "\\l postgres"), "(1 row)"));
     assert_non_null(strstr(cells_run(&c, "\\dx"), "plpgsql"));
-    assert_non_null(strstr(cells_run(&c, "\\d nope"), "NotFound: did not find any relation named \"nope\""));
+    assert_non_null(strstr(cells_run(&c, "\\d nope"), "NotFound: no relation is named \"nope\""));
     /* In a failed transaction the server refuses these too. */
     cells_run(&c, "BEGIN; SELECT nope");
     assert_non_null(strstr(cells_run(&c, "\\dt"), "InFailedSqlTransaction"));

@@ -213,7 +213,7 @@ static void test_complete(void **state)
     completes("%help inst|", "instance");
     completes("%set ti|", "timeout timing");
     completes("%lab check fails-s|", "fails-sql");
-    completes("\\d|", "\\d \\df \\di \\dn \\dt \\du \\dv \\dx");
+    completes("\\d|", "\\d \\df \\di \\dn \\dp \\ds \\dt \\du \\dv \\dx");
     completes("sel|", "select");
     completes("SELECT * FR|", "FROM");
     completes("SELECT * FR|OM x", "FROM");
