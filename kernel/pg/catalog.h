@@ -26,8 +26,8 @@ struct pg_listing {
 
 /* Run a command, without its backslash: "d", "dt", "di", "ds", "dv", "dm", "dtv", "dn", "du", "dg", "l", "df", "dx",
  * "dp", "z", each also with "+", "S" (the system's objects too) or both. pattern: as in psql (*, ?, "quoted",
- * schema.name, lower-cased outside quotes); NULL or "": everything visible. "d" with a pattern describes each relation that fits; ERR_NOT_FOUND when none does. A list
- * that is empty is no error. ERR_USAGE: unknown command, or a pattern with too many dots. */
+ * schema.name, lower-cased outside quotes); NULL or "": everything visible. "d" with a pattern describes each relation
+ * that fits; ERR_NOT_FOUND when none does. A list that is empty is no error. ERR_USAGE: unknown command, or a pattern with too many dots. */
 bool pg_describe(struct pg_conn *conn, const char *command, const char *pattern, const struct pg_listing *out,
                  struct cancel *c, struct err *e);
 /* Is this one of the commands above? */

@@ -1,4 +1,6 @@
-/* One PostgreSQL connection (see conn.h): opening, closing, and what is known about it. Running statements is exec.c's. */
+/*
+ * One PostgreSQL connection (see conn.h): opening, closing, and what is known about it. Running statements is exec.c's.
+ */
 #include "pg/conn.h"
 
 #include <poll.h>
@@ -35,7 +37,8 @@ static bool finish_login(PGconn *pg, const struct pg_keywords *k, struct cancel 
         return pg_connect_err(pg, k, e);
     while (want != PGRES_POLLING_OK) {
         int64_t left = end - clock_mono_ms();
-        if (!cancel_poll(c, PQsocket(pg), want == PGRES_POLLING_WRITING ? POLLOUT : POLLIN, left > 0 ? (int)left : 0, e)) {
+        short events = want == PGRES_POLLING_WRITING ? POLLOUT : POLLIN;
+        if (!cancel_poll(c, PQsocket(pg), events, left > 0 ? (int)left : 0, e)) {
             if (e->code == ERR_TIMEOUT) {
                 err_init(e);
                 err_set(e, ERR_TIMEOUT, "the server did not complete the login within %d s", k->timeout_ms / 1000);

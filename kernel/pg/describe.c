@@ -131,7 +131,8 @@ bool pg_describe_relations(struct pg_conn *conn, const char *shown, const struct
         ok = err_set(e, ERR_TOO_BIG, "more than %d relations fit '%s'", RELATIONS_MAX, shown);
     if (ok && f.n == 0) {
         ok = err_set(e, ERR_NOT_FOUND, "no relation is named \"%s\"", shown);
-        err_hint(e, "\\dt lists the tables; names are lower case unless quoted, and may need their schema: schema.name");
+        err_hint(e, "\\dt lists the tables; names are lower case unless quoted, and may need their schema: "
+                    "schema.name");
     }
     for (size_t i = 0; ok && i < f.n; i++)
         ok = describe_one(conn, &a, &f.found[i], plus, out, c, e);

@@ -30,6 +30,7 @@ struct run {
     struct pg_conn *conn;
     const struct pg_rows *rows;
     struct cancel *cancel;
+    int silence_ms;       /* give up when nothing comes for so long; -1: never */
     struct err *e;
     struct pg_column *columns;
     struct pg_value *values;
@@ -92,10 +93,10 @@ static bool wait_input(struct run *r, bool flush_pending)
     if (!r->cancelling) {
         struct err e;
         err_init(&e);
-        if (cancel_poll(r->cancel, fd, events, -1, &e))
+        if (cancel_poll(r->cancel, fd, events, r->silence_ms, &e))
             return true;
         if (e.code != ERR_CANCELLED)
-            return give_up(r, ERR_IO, e.text);
+            return give_up(r, e.code, e.text);
         r->interrupted = true;
         return begin_cancel(r);
     }
@@ -115,8 +116,8 @@ static bool received(int fd, uint64_t *bytes)
     return true;
 }
 
-/* Read what is there. A row arrives as one message, which libpq keeps whole and which cannot be skipped in part: one that
- * grows past the cap ends the connection. (On a unix socket it is refused when it is complete, see give_rows.) */
+/* Read what is there. A row arrives as one message, which libpq keeps whole and which cannot be skipped in part: one
+ * that grows past the cap ends the connection. (On a unix socket it is refused when it is complete, see give_rows.) */
 static bool consume(struct run *r)
 {
     int fd = PQsocket(r->conn->pg);
@@ -291,8 +292,8 @@ static bool take_result(struct run *r, const PGresult *res)
     return true;
 }
 
-/* Plainly a read, so that cancelling the rest of it loses nothing: SELECT, TABLE, VALUES, or a WITH without words of change.
- * In doubt the rest is read and dropped instead. */
+/* Plainly a read, so that cancelling the rest of it loses nothing: SELECT, TABLE, VALUES, or a WITH without words of
+ * change. In doubt the rest is read and dropped instead. */
 static bool only_reads(const char *sql)
 {
     for (;;) {
@@ -363,14 +364,14 @@ static void read_results(struct run *r)
     }
 }
 
-bool pg_exec(struct pg_conn *conn, const char *sql, const char *const *params, size_t n_params, const struct pg_rows *rows,
-             struct cancel *c, struct err *e)
+static bool exec(struct pg_conn *conn, const char *sql, const char *const *params, size_t n_params,
+                 const struct pg_rows *rows, int silence_ms, struct cancel *c, struct err *e)
 {
     if (!cancel_check(c, e))
         return false;
     if (PQstatus(conn->pg) != CONNECTION_OK)
         return pg_lost(conn, e);
-    struct run r = {.conn = conn, .rows = rows, .cancel = c, .e = e};
+    struct run r = {.conn = conn, .rows = rows, .silence_ms = silence_ms, .cancel = c, .e = e};
     r.may_cancel_rest = PQtransactionStatus(conn->pg) == PQTRANS_IDLE && only_reads(sql);
     if (!start(conn, sql, params, n_params, e))
         return false;
@@ -384,6 +385,12 @@ bool pg_exec(struct pg_conn *conn, const char *sql, const char *const *params, s
         err_detail(e, "the statement had finished before the interrupt reached the server");
     }
     return e->code == ERR_NONE;
+}
+
+bool pg_exec(struct pg_conn *conn, const char *sql, const char *const *params, size_t n_params,
+             const struct pg_rows *rows, struct cancel *c, struct err *e)
+{
+    return exec(conn, sql, params, n_params, rows, -1, c, e);
 }
 
 bool pg_run(struct pg_conn *conn, const char *sql, struct cancel *c, struct err *e)
@@ -405,13 +412,13 @@ static bool take_scalar(void *self, const struct pg_value *values, size_t n)
     return true;
 }
 
-bool pg_scalar(struct pg_conn *conn, const char *sql, const char *const *params, size_t n_params, char **out,
-               struct cancel *c, struct err *e)
+static bool scalar(struct pg_conn *conn, const char *sql, const char *const *params, size_t n_params, int silence_ms,
+                   char **out, struct cancel *c, struct err *e)
 {
     struct scalar s = {0};
     struct pg_rows rows = {.self = &s, .row = take_scalar};
     *out = NULL;
-    bool ok = pg_exec(conn, sql, params, n_params, &rows, c, e);
+    bool ok = exec(conn, sql, params, n_params, &rows, silence_ms, c, e);
     if (ok && !s.got)
         ok = err_set(e, ERR_NOT_FOUND, "the query gave no row");
     if (ok)
@@ -419,4 +426,16 @@ bool pg_scalar(struct pg_conn *conn, const char *sql, const char *const *params,
     else
         free(s.text);
     return ok;
+}
+
+bool pg_scalar(struct pg_conn *conn, const char *sql, const char *const *params, size_t n_params, char **out,
+               struct cancel *c, struct err *e)
+{
+    return scalar(conn, sql, params, n_params, -1, out, c, e);
+}
+
+bool pg_scalar_within(struct pg_conn *conn, const char *sql, const char *const *params, size_t n_params, int silence_ms,
+                      char **out, struct err *e)
+{
+    return scalar(conn, sql, params, n_params, silence_ms, out, NULL, e);
 }

@@ -28,16 +28,19 @@ struct pg_value {
 struct pg_rows {
     void *self;
     void (*columns)(void *self, const struct pg_column *columns, size_t n);
-    /* Return false to stop reading: the rest is cancelled on the server and pg_exec succeeds with *stopped. */
+    /* Return false to stop reading; pg_exec succeeds. The rest of a plain read (SELECT …) outside a transaction block is
+     * cancelled on the server. The rest of anything else is read and dropped: a cancel would undo a write (RETURNING)
+     * or fail the open transaction. A SELECT that calls a writing function is taken for a read. */
     bool (*row)(void *self, const struct pg_value *values, size_t n);
-    /* Command tag, "INSERT 0 3"; "" for an empty statement. has_rows: a result set came before it. */
+    /* Command tag, "INSERT 0 3"; "" for an empty statement and for one whose rest was cancelled. has_rows: a result set came before it. */
     void (*done)(void *self, const char *tag, bool has_rows);
 };
 
 /* One statement, with optional parameters ($1…; text form, NULL: SQL NULL). Without parameters the simple protocol of
  * psql is used. On failure *e has SQLSTATE, detail, hint, context and position (code points in `sql`). After a cancel the
  * code is ERR_CANCELLED and the session is usable. COPY FROM STDIN / TO STDOUT is refused by name for now. A lost
- * connection is ERR_CONNECT. */
+ * connection is ERR_CONNECT. A row over 64 MiB is ERR_TOO_BIG. A server that does not react to a cancel within seconds is
+ * hung up on: ERR_CANCELLED, and pg_alive says false from then on. */
 bool pg_exec(struct pg_conn *conn, const char *sql, const char *const *params, size_t n_params, const struct pg_rows *rows,
              struct cancel *c, struct err *e);
 

@@ -28,6 +28,9 @@ struct pg_conn {
 bool pg_result_err(const PGresult *res, struct err *e);
 /* ERR_CONNECT with the server's farewell or libpq's message. Returns false. */
 bool pg_lost(struct pg_conn *conn, struct err *e);
+/* pg_scalar for a question of ours that nobody can interrupt: the connection is given up when the server stays silent. */
+bool pg_scalar_within(struct pg_conn *conn, const char *sql, const char *const *params, size_t n_params, int silence_ms,
+                      char **out, struct err *e);
 /* Drop the connection at once, without the server's help. */
 void pg_hang_up(struct pg_conn *conn);
 

@@ -1,4 +1,7 @@
-/* SQLSTATE: the row of a code (names and advice are in sqlstate.def; the lookups callers use are declared in pg/exec.h). */
+/*
+ * SQLSTATE: the row of a code. Names and advice are in sqlstate.def; the lookups that callers use are declared in
+ * pg/exec.h.
+ */
 #ifndef PG_SQLSTATE_H
 #define PG_SQLSTATE_H
 

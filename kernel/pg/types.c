@@ -27,7 +27,7 @@ static const struct pg_type builtin[] = {
     {3807, -1, "jsonb[]"}, {4089, -1, "regnamespace"}, {4096, -1, "regrole"}, {5069, -1, "xid8"},
 };
 
-enum { CACHE_MAX = 4096 };
+enum { CACHE_MAX = 4096, SILENCE_MS = 10000 };
 
 static int by_oid(const void *key, const void *row)
 {
@@ -60,9 +60,9 @@ static const char *ask(struct pg_conn *conn, unsigned oid, int mod)
     err_init(&e);
     enum pg_tx tx = pg_tx_state(conn);
     const char *kept;
+    static const char question[] = "SELECT pg_catalog.format_type($1::pg_catalog.oid, $2::pg_catalog.int4)";
     if ((tx == PG_TX_IDLE || tx == PG_TX_IN_BLOCK) &&
-        pg_scalar(conn, "SELECT pg_catalog.format_type($1::pg_catalog.oid, $2::pg_catalog.int4)", params, 2, &name, NULL,
-                  &e) && name) {
+        pg_scalar_within(conn, question, params, 2, SILENCE_MS, &name, &e) && name) {
         kept = remember(conn, oid, mod, name);
     } else {
         snprintf(conn->type_text, sizeof conn->type_text, "oid %u", oid);

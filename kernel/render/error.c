@@ -1,4 +1,7 @@
-/* An error as a notebook shows it (see error.h). Plain words and a caret; no colours, so that nothing is lost without them. */
+/*
+ * An error as a notebook shows it (see error.h). Plain words and a caret; no colours, so that nothing is lost without
+ * them.
+ */
 #include "render/error.h"
 
 #include <stdint.h>

@@ -78,8 +78,8 @@ static void put_rows(struct table *t, struct buf *out)
 static void put_records(struct table *t, struct buf *out)
 {
     for (size_t i = 0; i < t->n_rows; i++) {
-        buf_printf(out, "<tbody>\n<tr><th scope=\"rowgroup\" colspan=\"2\" style=\"text-align:left\">Record %zu</th></tr>\n",
-                   i + 1);
+        buf_puts(out, "<tbody>\n<tr><th scope=\"rowgroup\" colspan=\"2\" style=\"text-align:left\">");
+        buf_printf(out, "Record %zu</th></tr>\n", i + 1);
         for (size_t j = 0; j < t->n_columns; j++) {
             buf_puts(out, "<tr>");
             put_heading(out, &t->columns[j], "row");
