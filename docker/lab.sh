@@ -22,4 +22,4 @@ VIRTUAL_ENV=$root/.venv
 PATH=$root/.venv/bin:$root/build/bin:$PATH
 export VIRTUAL_ENV PATH
 # Jupyter serves nothing outside its root, and the notebooks show pictures of ../images: the root is the project.
-exec jupyter lab "--ServerApp.root_dir=$root" "--ServerApp.preferred_dir=$root/notebooks" "$@"
+exec jupyter lab "--ServerApp.root_dir=$root" --FileContentsManager.preferred_dir=notebooks "$@"

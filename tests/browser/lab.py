@@ -112,10 +112,12 @@ class Notebook:
         self.page.wait_for_function("""() => {
             const name = document.querySelector('.jp-NotebookPanel .jp-Toolbar-kernelName');
             return name && name.textContent.trim() !== 'No Kernel' && labTest.kernelReady(); }""", timeout=60_000)
+        self.page.evaluate("labTest.watch()")
         self.wait_idle()
 
     def wait_idle(self, seconds=20):
-        self.page.wait_for_function("() => labTest.kernelStatus() === 'idle'", timeout=seconds * 1000)
+        """The kernel is idle, and whatever was sent to it has its last message."""
+        self.page.wait_for_function("() => labTest.idle()", timeout=seconds * 1000)
 
     @property
     def kernel_status(self):
@@ -135,13 +137,13 @@ class Notebook:
         self.page.locator(f'.lm-Menu-item[data-command="{item}"]:visible').first.click()
 
     def run_all(self, seconds=120):
-        """Run > Run All Cells, until no cell is queued or running; outputs of an earlier run are cleared first."""
+        """Run > Run All Cells, until all that this has sent is answered; outputs of an earlier run are cleared first."""
         self.menu("Edit", "editmenu:clear-all")
         self.page.wait_for_function("() => labTest.cells().every(c => !c.execution_count && !c.outputs?.length)")
-        self.page.evaluate("labTest.watchRun()")
+        ended = self.page.evaluate("labTest.ended()")
         self.menu("Run", "runmenu:run-all")
-        self.page.wait_for_function("() => labTest.runDone()", timeout=seconds * 1000)
-        self.wait_idle()
+        self.page.wait_for_function("ended => labTest.ended() > ended && labTest.idle()", arg=ended,
+                                    timeout=seconds * 1000)
 
     def editor(self, index):
         return self.page.locator(".jp-Notebook .jp-Cell").nth(index).locator(".cm-content")
@@ -194,9 +196,9 @@ class Notebook:
     def tooltip(self):
         """What Shift-Tab shows for the word at the cursor."""
         self.page.keyboard.press("Shift+Tab")
-        text = self.page.wait_for_selector(".jp-Tooltip:visible", timeout=10_000).inner_text()
+        shown = self.page.wait_for_function("() => document.querySelector('.jp-Tooltip')?.innerText.trim()")
         self.page.keyboard.press("Escape")
-        return text
+        return shown.json_value()
 
     def save(self):
         """Ctrl+S, until the server has written the file; what the file says."""

@@ -7,8 +7,8 @@
     const scroller = () => panel().content.node.querySelector('.jp-WindowedPanel-outer') ?? panel().content.node;
     const frames = () => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
 
-    /* The run in flight: whether it is over, and the cells that showed a progress bar in it. */
-    let run = null;
+    const sent = new Set(), progress = new Set();
+    let ended = 0;
 
     /* ---- colour: what a letter is drawn in, on what it stands -------------------------------------- */
     const canvas = document.createElement('canvas').getContext('2d', { willReadFrequently: true });
@@ -60,22 +60,25 @@
         blur: () => document.activeElement?.blur(),
 
         /* ---- a run of all cells -------------------------------------------------------------------- */
-        /* To be called before the menu is used: takes the promise of the command that runs all cells. */
-        watchRun: () => {
-            run = { done: false, progress: new Set() };
-            const observer = new MutationObserver(() => {
-                for (const bar of document.querySelectorAll('.jp-OutputArea-output progress')) run.progress.add(cellOf(bar));
+        /* To be called once the kernel is there: notes which requests to run a cell still wait for their last
+         * message, and which cells ever show a progress bar. (The command that runs all cells says done too early:
+         * at the first cell that shows an error.) */
+        watch: () => {
+            const kernel = session().session.kernel;
+            kernel.anyMessage.connect((_, { msg, direction }) => {
+                if (direction === 'send' && msg.header.msg_type === 'execute_request') sent.add(msg.header.msg_id);
             });
-            observer.observe(panel().content.node, { childList: true, subtree: true });
-            const take = (_, { id, result }) => {
-                if (id !== 'notebook:run-all-cells') return;
-                app().commands.commandExecuted.disconnect(take);
-                result.finally(() => { run.done = true; observer.disconnect(); });
-            };
-            app().commands.commandExecuted.connect(take);
+            kernel.iopubMessage.connect((_, msg) => {
+                if (msg.header.msg_type === 'status' && msg.content.execution_state === 'idle'
+                    && sent.delete(msg.parent_header.msg_id)) ended++;
+            });
+            new MutationObserver(() => {
+                for (const bar of document.querySelectorAll('.jp-OutputArea-output progress')) progress.add(cellOf(bar));
+            }).observe(panel().content.node, { childList: true, subtree: true });
         },
-        runDone: () => run.done,
-        progressSeen: () => [...run.progress],
+        idle: () => sent.size === 0 && window.labTest.kernelStatus() === 'idle',
+        ended: () => ended,
+        progressSeen: () => [...progress],
 
         /* ---- looks --------------------------------------------------------------------------------- */
         themeIs: (name) => {
@@ -119,17 +122,17 @@
             const wide = [];
             const root = document.documentElement;
             if (root.scrollWidth > root.clientWidth) wide.push(['page', root.scrollWidth, root.clientWidth]);
-            if (scroller().scrollWidth > scroller().clientWidth)
-                wide.push(['notebook', scroller().scrollWidth, scroller().clientWidth]);
-            const edge = scroller().getBoundingClientRect().right + 1;
-            const scrolls = (node) => ['auto', 'scroll'].includes(getComputedStyle(node).overflowX);
+            const edge = scroller().getBoundingClientRect().left + scroller().clientWidth + 1;
             const reachable = (node) => {
-                for (let at = node; at && at !== scroller(); at = at.parentElement) if (scrolls(at)) return true;
+                for (let at = node; at && at !== scroller(); at = at.parentElement)
+                    if (getComputedStyle(at).overflowX !== 'visible') return true;
                 return false;
             };
-            for (const node of document.querySelectorAll('.jp-Notebook .jp-OutputArea-output, .jp-OutputArea-output *')) {
+            for (const node of scroller().querySelectorAll('.jp-Cell *')) {
                 if (!drawn(node)) continue;
-                if (node.getBoundingClientRect().right > edge && !reachable(node)) wide.push([cellOf(node), 'past the edge']);
+                if (node.getBoundingClientRect().right > edge && !reachable(node))
+                    wide.push([cellOf(node), 'past the edge', `${node.localName}.${node.getAttribute('class') ?? ''}`]);
+                if (!node.closest('.jp-OutputArea-output')) continue;
                 if (node.scrollWidth > node.clientWidth + 1 && getComputedStyle(node).overflowX === 'hidden')
                     wide.push([cellOf(node), 'cut off']);
             }
