@@ -131,6 +131,7 @@ static bool open_instance(struct magic_ctx *ctx, const struct target *t, struct 
     }
     if (ok) {
         out->instance = xstrdup(t->instance);
+        out->workspace = xstrdup(ctx->session->target);
         out->dbname = xstrdup(pg_dbname(out->pg));
     }
     if (credential.token)
@@ -197,6 +198,13 @@ bool connect_ensure(struct magic_ctx *ctx, struct connection *c, struct err *e)
         err_set(e, ERR_CONNECT, "the session of connection '%s' was lost inside a transaction, so its changes are undone",
                 c->alias);
         err_hint(e, "run the transaction again from its BEGIN; the next statement opens a new session");
+        return false;
+    }
+    if (c->instance && strcmp(c->workspace, ctx->session->target) != 0) {
+        /* Another workspace may have an instance of the same name. */
+        err_set(e, ERR_INVALID_STATE, "the session of connection '%s' was lost, and its instance is in another workspace",
+                c->alias);
+        err_hint(e, "%%workspace %s goes back there; %%connect opens a new one here", c->workspace);
         return false;
     }
     struct target t = {.instance = c->instance, .dbname = c->dbname, .conninfo = c->conninfo};

@@ -51,12 +51,14 @@ static size_t value_end(const char *code, size_t len, size_t at, const char *sto
     return at;
 }
 
-static void quoted_value(struct spans *s, const char *code, size_t len, size_t at)
+/* Returns where the value ends, so that no byte is looked at twice. */
+static size_t quoted_value(struct spans *s, const char *code, size_t len, size_t at)
 {
     char quote = at < len ? code[at] : 0;
     if (quote != '\'' && quote != '"') {
-        add_span(s, at, value_end(code, len, at, "&;"));
-        return;
+        size_t bare_end = value_end(code, len, at, "&;");
+        add_span(s, at, bare_end);
+        return bare_end;
     }
     size_t end = at + 1;
     while (end < len) {
@@ -65,10 +67,32 @@ static void quoted_value(struct spans *s, const char *code, size_t len, size_t a
             break;
         end += pair ? 2 : 1;
     }
-    add_span(s, at + 1, end < len ? end : len);
+    end = end < len ? end : len;
+    add_span(s, at + 1, end);
+    return end;
 }
 
 /* "password=…" of a conninfo, a URI's query, a shell; "PASSWORD '…'" of CREATE ROLE. */
+static size_t find_password_at(struct spans *s, const char *code, size_t len, size_t at, const char *word)
+{
+    size_t p = at + strlen(word);
+    bool bare = p < len && isspace((unsigned char)code[p]), bearer = strcmp(word, "bearer") == 0;
+    while (p < len && isspace((unsigned char)code[p]))
+        p++;
+    if (p == len)
+        return at;
+    if (code[p] == '=' || code[p] == ':') {
+        for (p++; p < len && (code[p] == ' ' || code[p] == '\t'); p++)
+            ;
+        return quoted_value(s, code, len, p);
+    }
+    if (code[p] == '\'' || (bare && (code[p] == '$' || (bearer && is_word(code[p])))))
+        return quoted_value(s, code, len, p);
+    if ((code[p] == 'E' || code[p] == 'e') && p + 1 < len && code[p + 1] == '\'')
+        return quoted_value(s, code, len, p + 1);
+    return at;
+}
+
 static void find_passwords(struct spans *s, const char *code, size_t len)
 {
     static const char *const words[] = {"password", "passwd", "token", "secret", "bearer"};
@@ -76,19 +100,8 @@ static void find_passwords(struct spans *s, const char *code, size_t len)
         for (size_t w = 0; w < sizeof words / sizeof *words; w++) {
             if (!starts(code, len, at, words[w]))
                 continue;
-            size_t p = at + strlen(words[w]);
-            bool bare = p < len && (code[p] == ' ' || code[p] == '\t' || code[p] == '\n');
-            while (p < len && isspace((unsigned char)code[p]))
-                p++;
-            if (p < len && (code[p] == '=' || code[p] == ':')) {
-                for (p++; p < len && (code[p] == ' ' || code[p] == '\t'); p++)
-                    ;
-                quoted_value(s, code, len, p);
-            } else if (p < len && (code[p] == '\'' || (bare && code[p] == '$') || (bare && w == 4 && is_word(code[p])))) {
-                quoted_value(s, code, len, p);
-            } else if (p + 1 < len && (code[p] == 'E' || code[p] == 'e') && code[p + 1] == '\'') {
-                quoted_value(s, code, len, p + 1);
-            }
+            at = find_password_at(s, code, len, at, words[w]);
+            break;
         }
     }
 }

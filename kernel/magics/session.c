@@ -20,6 +20,7 @@ void connection_release(struct connection *c)
     pg_close(c->pg);
     free(c->alias);
     free(c->instance);
+    free(c->workspace);
     xfree_secret(c->conninfo);
     xfree_secret(c->password);
     free(c->dbname);

@@ -19,6 +19,7 @@ enum { CONNECTIONS_MAX = 100, HINTS_SEEN_MAX = 64 };
 struct connection {
     char *alias;
     char *instance;  /* NULL: not an instance of the workspace */
+    char *workspace; /* the session's target when it was opened; NULL like instance */
     char *conninfo;  /* keyword string or URI, for what is not an instance; may hold a password, never shown */
     char *password;  /* asked from the user; never shown */
     char *dbname;

@@ -351,6 +351,11 @@ static void test_workspaces(void **state)
     shows(&c, "%workspace env", "local, from the environment or a profile");
     shows(&c, "%connect talk as env", "Connected to instance talk");
     shows(&c, "%workspace app", "oauth-m2m");
+    /* A lost session is not opened again on an instance of the same name elsewhere. */
+    shows(&c, "SELECT pg_terminate_backend(pg_backend_pid(), 10000)", "57P01");
+    shows(&c, "SELECT 1", "its instance is in another workspace");
+    shows(&c, "%workspace env\nSELECT 'here again'", "here again");
+    shows(&c, "%workspace app", "oauth-m2m");
     shows(&c, "%workspace nobody", "the workspace stays 'app'");
     shows(&c, "%workspace", "oauth-m2m");
     unsetenv("DATABRICKS_CONFIG_FILE");

@@ -81,9 +81,25 @@ static void test_large_cell(void **state)
     free(code);
 }
 
+/* Cells made to be slow: each takes one pass. */
+static void test_repeated_words(void **state)
+{
+    (void)state;
+    static const char *const words[] = {"password=", "PASSWORD '", "password ", "a://b:c@", "://", "token=\"", "bearer x", "eyJ.", "secret\n"};
+    for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+        size_t n = strlen(words[i]), len = (2 << 20) / n * n;
+        char *code = xmalloc(len);
+        for (size_t at = 0; at < len; at += n)
+            memcpy(code + at, words[i], n);
+        free(interp_redact(code, len));
+        free(code);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_plain_cells_stay), cmocka_unit_test(test_secrets_go),
-                                       cmocka_unit_test(test_nothing_is_left), cmocka_unit_test(test_large_cell)};
+                                       cmocka_unit_test(test_nothing_is_left), cmocka_unit_test(test_large_cell),
+                                       cmocka_unit_test(test_repeated_words)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
