@@ -21,7 +21,7 @@
 #include "base/xalloc.h"
 #include "workspace/sql.h"
 
-enum { OLDEST = 14, /* pg_read_all_data; passwords of more than 1,000 bytes */ FORMAT = 1 };
+enum { OLDEST = 14, /* pg_read_all_data; passwords of more than 1,000 bytes */ FORMAT = 2 };
 
 static const char extension_control[] =
     "comment = 'Roles for Databricks identities: databricks_create_role and companions'\n"
@@ -178,7 +178,7 @@ static bool is_offered(const char *dir, const char *name)
     if (!listed)
         return false;
     if (strcmp(name, "plpgsql") == 0 || strcmp(name, "pg_stat_statements") == 0)
-        return true; /* made by us in the template */
+        return true; /* in every database; made trusted by trust_statements */
     char *path = xasprintf("%s/%s.control", dir, name);
     struct buf text;
     struct err ignored;
@@ -217,10 +217,37 @@ static bool write_in(const char *dir, const char *name, const char *text, struct
     return ok;
 }
 
+static bool append(const char *path, const char *text, struct err *e)
+{
+    struct buf all;
+    buf_init(&all, 1 << 20);
+    bool ok = fs_read(path, &all, e);
+    buf_puts(&all, text);
+    ok = ok && buf_ok(&all, path, e) && fs_write_atomic(path, buf_str(&all), all.len, 0644, e);
+    buf_release(&all);
+    return ok;
+}
+
+/* On the service the owner of a database makes pg_stat_statements and databricks_superuser may reset it. PostgreSQL lets
+ * only a superuser make it, so our copy is marked as trusted, and each of its scripts ends with the grant. */
+static bool trust_statements(const char *dir, struct err *e)
+{
+    char *control = xasprintf("%s/pg_stat_statements.control", dir), *pattern = xasprintf("%s/pg_stat_statements--*.sql", dir);
+    bool ok = !fs_exists(control) || append(control, "\ntrusted = true\n", e);
+    glob_t g = {0};
+    glob(pattern, GLOB_NOSORT, NULL, &g);
+    for (size_t i = 0; i < g.gl_pathc && ok; i++)
+        ok = append(g.gl_pathv[i], sql_cluster_statements, e);
+    globfree(&g);
+    free(control);
+    free(pattern);
+    return ok;
+}
+
 static bool write_extension(const char *share, struct err *e)
 {
     char *dir = xasprintf("%s/extension", share);
-    bool ok = filter_extensions(dir, e) && write_in(dir, "databricks_auth.control", extension_control, e) &&
+    bool ok = filter_extensions(dir, e) && trust_statements(dir, e) && write_in(dir, "databricks_auth.control", extension_control, e) &&
               write_in(dir, "databricks_auth--1.0.sql", sql_databricks_auth__1_0, e);
     free(dir);
     return ok;

@@ -60,10 +60,9 @@ static bool fill(struct clusters *all, const char *dir, struct cancel *c, struct
 {
     const char *first[] = {sql_cluster_roles, sql_cluster_database}, *all_dbs[] = {sql_cluster_database};
     const char *make[] = {"CREATE DATABASE databricks_postgres", sql_cluster_database};
-    const char *own[] = {sql_cluster_database, sql_cluster_statements};
     return run_in(all, dir, "postgres", first, 2, c, e) && run_in(all, dir, "template1", all_dbs, 1, c, e) &&
            run_in(all, dir, "postgres", make, 1, c, e) &&
-           run_in(all, dir, "databricks_postgres", own, all->prefix.statements ? 2 : 1, c, e);
+           run_in(all, dir, "databricks_postgres", all_dbs, 1, c, e);
 }
 
 static bool make_in(struct clusters *all, const char *dir, struct cancel *c, struct err *e)
@@ -81,8 +80,7 @@ static char *stamp_path(const struct template_part *t) { return xasprintf("%s.st
 
 static char *make_stamp(const struct clusters *all)
 {
-    return xasprintf("1 %s\n%s%s%s%s", all->prefix.version, all->prefix.statements ? "statements\n" : "",
-                     sql_cluster_roles, sql_cluster_database, sql_cluster_statements);
+    return xasprintf("2 %s\n%s%s", all->prefix.version, sql_cluster_roles, sql_cluster_database);
 }
 
 static bool is_current(struct template_part *t)
