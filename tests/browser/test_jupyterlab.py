@@ -67,7 +67,7 @@ def browser():
 def lab2(lab, browser):
     """Notebook 2 after Run All."""
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-    for old in SCREENSHOTS.glob("lab2-*.png"):
+    for old in SCREENSHOTS.glob("*.png"):
         old.unlink()
     notebook = Notebook(browser, lab, LAB2)
     notebook.stored, notebook.stored_tables = json.loads(notebook.path.read_text()), notebook.measure("tables")
@@ -82,6 +82,7 @@ def scratch(lab2, lab, browser):
     notebook = Notebook(browser, lab, SCRATCH)
     assert not errors(notebook.run_cell(0, "%connect workshop"))
     yield notebook
+    notebook.shots(SCREENSHOTS, "cells-light-1400", height=1000)
     notebook.close()
 
 
@@ -157,6 +158,22 @@ def test_readable_and_inside_the_page(lab2, theme, width):
     finally:
         lab2.theme("light")
         lab2.resize(1400)
+
+
+def test_picture_of_the_readme(lab2):
+    """README.md shows images/jupyterlab.png. Each run leaves a new one to copy when the notebook looks different."""
+    lab2.resize(1200, 985)
+    try:
+        lab2.measure("blur")
+        lab2.measure("bring", next(index for index, cell in code_cells(lab2) if cell["id"] == "create-instance"))
+        lab2.page.screenshot(path=SCREENSHOTS / "jupyterlab.png", animations="disabled")
+    finally:
+        lab2.resize(1400)
+    for picture in (SCREENSHOTS / "jupyterlab.png", ROOT / "images/jupyterlab.png"):
+        head = picture.read_bytes()
+        assert head[:8] == b"\x89PNG\r\n\x1a\n" and int.from_bytes(head[16:20], "big") == 1200
+        assert len(head) < 300 * 1024
+    assert "images/jupyterlab.png" in (ROOT / "README.md").read_text()
 
 
 def test_control_s_saves_the_outputs(lab2):
