@@ -38,11 +38,10 @@ static void print_docs(void)
 /* Front ends append options of their own kind (nbconvert does): what is not known is ignored. */
 static const char *connection_file(int argc, char **argv)
 {
-    static const struct option options[] = {
-        {"help", no_argument, NULL, 'h'},
-        {"version", no_argument, NULL, 'v'},
-        {"print-docs", no_argument, NULL, 'd'},
-        {0}};
+    static const struct option options[] = {{"help", no_argument, NULL, 'h'},
+                                            {"version", no_argument, NULL, 'v'},
+                                            {"print-docs", no_argument, NULL, 'd'},
+                                            {0}};
     const char *file = NULL;
     int c;
     opterr = 0;
@@ -71,7 +70,8 @@ int main(int argc, char **argv)
         fputs(usage, stderr);
         return 2;
     }
-    /* Tokens and passwords live in this memory: no core dump, and no look from another process of the user. */
+    /* Tokens and passwords live in this memory: no core dump, and no look from another process of
+     * the user. */
     const char *debuggable = getenv("LAKEBASE_DEBUGGABLE");
     if (!debuggable || !*debuggable)
         prctl(PR_SET_DUMPABLE, 0);
@@ -81,6 +81,7 @@ int main(int argc, char **argv)
     err_init(&e);
     if (kernel_serve(file, &e))
         return 0;
-    fprintf(stderr, "lakebase-kernel: %s%s%s%s\n", e.text, e.hint[0] ? " (" : "", e.hint, e.hint[0] ? ")" : "");
+    fprintf(stderr, "lakebase-kernel: %s%s%s%s\n", e.text, e.hint[0] ? " (" : "", e.hint,
+            e.hint[0] ? ")" : "");
     return 1;
 }

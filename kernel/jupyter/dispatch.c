@@ -1,4 +1,5 @@
-/* Message type -> handler, with "busy" before and "idle" after each. A table; the work is in requests.c and execute.c. */
+/* Message type -> handler, with "busy" before and "idle" after each. A table; the work is in
+ * requests.c and execute.c. */
 #include <string.h>
 
 #include "base/log.h"
@@ -16,7 +17,7 @@ static const struct {
     {"history_request", handle_history},
     {"comm_info_request", handle_comm_info},
     {"comm_open", handle_comm_open},
-    {"comm_msg", handle_ignored},   /* of a comm that was closed at once: nothing to do */
+    {"comm_msg", handle_ignored}, /* of a comm that was closed at once: nothing to do */
     {"comm_close", handle_ignored},
     {"connect_request", handle_connect},
     {"interrupt_request", handle_interrupt},
@@ -28,7 +29,8 @@ static void log_dropped(enum channel ch, const struct err *e)
 {
     static bool seen[CH_COUNT][ERR_CODE_COUNT];
     if (!seen[ch][e->code])
-        log_line(LOG_WARN, "wire", "a message on %s was dropped: %s (the next ones of this kind are not logged)",
+        log_line(LOG_WARN, "wire",
+                 "a message on %s was dropped: %s (the next ones of this kind are not logged)",
                  channel_name(ch), e->text);
     seen[ch][e->code] = true;
 }

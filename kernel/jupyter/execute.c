@@ -1,6 +1,6 @@
 /*
- * Cells from request to reply: the queue, the counter, outputs on their way out, aborts. Source: Jupyter messaging
- * protocol, "Execute". Socket thread only; the cell itself runs in runner.c.
+ * Cells from request to reply: the queue, the counter, outputs on their way out, aborts. Source:
+ * Jupyter messaging protocol, "Execute". Socket thread only; the cell itself runs in runner.c.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -103,7 +103,9 @@ void execute_abort_queue(struct kernel *k)
         struct msg *m = k->queue;
         k->queue = m->next;
         kernel_status(k, m, "busy");
-        kernel_reply(k, m, json_pack("{sssI}", "status", "aborted", "execution_count", (json_int_t)k->count), NULL);
+        kernel_reply(
+            k, m, json_pack("{sssI}", "status", "aborted", "execution_count", (json_int_t)k->count),
+            NULL);
         kernel_status(k, m, "idle");
         msg_free(m);
     }
@@ -121,7 +123,8 @@ static json_t *answer_expressions(const json_t *request)
         json_object_set_new(answers, key,
                             json_pack("{ssssssso}", "status", "error", "ename",
                                       err_info(ERR_NOT_IMPLEMENTED)->ename, "evalue",
-                                      "user expressions are not offered by this kernel", "traceback", json_array()));
+                                      "user expressions are not offered by this kernel",
+                                      "traceback", json_array()));
     return answers;
 }
 

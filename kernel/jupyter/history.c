@@ -1,5 +1,6 @@
 /*
- * The input history (see history.h). A failing database costs the history and a line in the log, never a cell.
+ * The input history (see history.h). A failing database costs the history and a line in the log,
+ * never a cell.
  */
 #include "jupyter/history.h"
 
@@ -33,18 +34,20 @@ struct history {
     struct pending *head, *tail;
 };
 
-static const char schema[] = "PRAGMA journal_mode = WAL;"
-                             "PRAGMA synchronous = NORMAL;"
-                             "PRAGMA temp_store = MEMORY;"
-                             "CREATE TABLE IF NOT EXISTS sessions ("
-                             "  session INTEGER PRIMARY KEY AUTOINCREMENT, started TEXT NOT NULL);"
-                             "CREATE TABLE IF NOT EXISTS entries ("
-                             "  session INTEGER NOT NULL, line INTEGER NOT NULL, input TEXT NOT NULL,"
-                             "  PRIMARY KEY (session, line));"
-                             "CREATE TEMP TABLE outputs (session INTEGER, line INTEGER, output TEXT,"
-                             "  PRIMARY KEY (session, line));";
+static const char schema[] =
+    "PRAGMA journal_mode = WAL;"
+    "PRAGMA synchronous = NORMAL;"
+    "PRAGMA temp_store = MEMORY;"
+    "CREATE TABLE IF NOT EXISTS sessions ("
+    "  session INTEGER PRIMARY KEY AUTOINCREMENT, started TEXT NOT NULL);"
+    "CREATE TABLE IF NOT EXISTS entries ("
+    "  session INTEGER NOT NULL, line INTEGER NOT NULL, input TEXT NOT NULL,"
+    "  PRIMARY KEY (session, line));"
+    "CREATE TEMP TABLE outputs (session INTEGER, line INTEGER, output TEXT,"
+    "  PRIMARY KEY (session, line));";
 
-static const char output_sql[] = "INSERT OR REPLACE INTO outputs (session, line, output) VALUES (?1, ?2, ?3)";
+static const char output_sql[] =
+    "INSERT OR REPLACE INTO outputs (session, line, output) VALUES (?1, ?2, ?3)";
 
 struct history *history_new(const char *path)
 {
@@ -122,7 +125,7 @@ static bool make_file(const char *path, struct err *e)
     bool ok = true;
     if (slash && slash != folder) {
         *slash = '\0';
-        /* As root, the servers' own user must be able to pass through (not list) the state folder. */
+        /* As root, the servers' user must be able to pass through the state folder (not list it). */
         ok = fs_mkdirs(folder, geteuid() == 0 ? 0711 : 0700, e);
     }
     free(folder);
@@ -134,18 +137,21 @@ static bool make_file(const char *path, struct err *e)
     return true;
 }
 
-/* A session of its own and the old entries out, in one transaction: other kernels may begin at the same time. */
+/* A session of its own and the old entries out, in one transaction: other kernels may begin at the
+ * same time. */
 static bool begin_session(struct history *h, sqlite3 *db)
 {
     char now[40];
     clock_rfc3339_micros(now);
     sqlite3_stmt *st = NULL;
-    bool ok = sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL) == SQLITE_OK &&
-              run(db,
-                  "DELETE FROM entries WHERE rowid <= (SELECT rowid FROM entries ORDER BY rowid DESC"
-                  " LIMIT 1 OFFSET ?1)",
-                  HISTORY_MAX_ENTRIES, 0, NULL, 0) &&
-              sqlite3_prepare_v2(db, "INSERT INTO sessions (started) VALUES (?1)", -1, &st, NULL) == SQLITE_OK;
+    bool ok =
+        sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL) == SQLITE_OK &&
+        run(db,
+            "DELETE FROM entries WHERE rowid <= (SELECT rowid FROM entries ORDER BY rowid DESC"
+            " LIMIT 1 OFFSET ?1)",
+            HISTORY_MAX_ENTRIES, 0, NULL, 0) &&
+        sqlite3_prepare_v2(db, "INSERT INTO sessions (started) VALUES (?1)", -1, &st, NULL) ==
+            SQLITE_OK;
     if (ok) {
         sqlite3_bind_text(st, 1, now, -1, SQLITE_STATIC);
         ok = sqlite3_step(st) == SQLITE_DONE;
@@ -197,9 +203,10 @@ void history_flush(struct history *h)
         return;
     bool ok = sqlite3_exec(h->db, "BEGIN IMMEDIATE", NULL, NULL, NULL) == SQLITE_OK;
     for (struct pending *p = h->head; ok && p; p = p->next) {
-        ok = run(h->db, "INSERT OR REPLACE INTO entries (session, line, input) VALUES (?1, ?2, ?3)", h->session,
-                 p->line, p->code, p->len) &&
-             (!p->output || run(h->db, output_sql, h->session, p->line, p->output, strlen(p->output)));
+        ok = run(h->db, "INSERT OR REPLACE INTO entries (session, line, input) VALUES (?1, ?2, ?3)",
+                 h->session, p->line, p->code, p->len) &&
+             (!p->output ||
+              run(h->db, output_sql, h->session, p->line, p->output, strlen(p->output)));
     }
     if (!ok)
         log_line(LOG_WARN, "history", "cells were not kept: %s", sqlite3_errmsg(h->db));
@@ -218,23 +225,31 @@ void history_free(struct history *h)
     free(h);
 }
 
-/* ?1 session, ?2 start, ?3 stop, ?4 pattern, ?5 how many. Newest first, so that a limit keeps the newest. */
-#define ROWS "SELECT e.session, e.line, e.input, o.output FROM entries e LEFT JOIN outputs o USING (session, line) "
+/* ?1 session, ?2 start, ?3 stop, ?4 pattern, ?5 how many. Newest first, so that a limit keeps the
+ * newest. */
+#define ROWS                                                                                       \
+    "SELECT e.session, e.line, e.input, o.output FROM entries e LEFT JOIN outputs o USING "        \
+    "(session, line) "
 #define NEWEST " ORDER BY e.session DESC, e.line DESC LIMIT ?5"
 static const char tail_sql[] = ROWS NEWEST;
-static const char range_sql[] = ROWS "WHERE e.session = ?1 AND e.line >= ?2 AND (?3 < 0 OR e.line < ?3)" NEWEST;
+static const char range_sql[] =
+    ROWS "WHERE e.session = ?1 AND e.line >= ?2 AND (?3 < 0 OR e.line < ?3)" NEWEST;
 static const char search_sql[] = ROWS "WHERE e.input GLOB ?4" NEWEST;
-static const char unique_sql[] = ROWS "WHERE e.input GLOB ?4 AND NOT EXISTS (SELECT 1 FROM entries l"
-                                      " WHERE l.input = e.input AND (l.session, l.line) > (e.session, e.line))" NEWEST;
+static const char unique_sql[] =
+    ROWS "WHERE e.input GLOB ?4 AND NOT EXISTS (SELECT 1 FROM entries l"
+         " WHERE l.input = e.input AND (l.session, l.line) > (e.session, e.line))" NEWEST;
 
 static json_t *entry_of(sqlite3_stmt *st, bool output)
 {
-    json_t *input = jx_text((const char *)sqlite3_column_text(st, 2), (size_t)sqlite3_column_bytes(st, 2));
+    json_t *input =
+        jx_text((const char *)sqlite3_column_text(st, 2), (size_t)sqlite3_column_bytes(st, 2));
     if (output) {
         const char *text = (const char *)sqlite3_column_text(st, 3);
-        input = json_pack("[oo]", input, text ? jx_text(text, (size_t)sqlite3_column_bytes(st, 3)) : json_null());
+        input = json_pack("[oo]", input,
+                          text ? jx_text(text, (size_t)sqlite3_column_bytes(st, 3)) : json_null());
     }
-    return json_pack("[IIo]", (json_int_t)sqlite3_column_int64(st, 0), (json_int_t)sqlite3_column_int64(st, 1), input);
+    return json_pack("[IIo]", (json_int_t)sqlite3_column_int64(st, 0),
+                     (json_int_t)sqlite3_column_int64(st, 1), input);
 }
 
 struct query {
@@ -298,7 +313,8 @@ static bool understand(struct history *h, const json_t *request, struct query *q
         q->start = jx_get_int(request, "start", 0);
         q->stop = jx_get_int(request, "stop", -1);
     } else {
-        return err_set(e, ERR_INVALID_PARAMETER, "hist_access_type must be \"tail\", \"range\" or \"search\"");
+        return err_set(e, ERR_INVALID_PARAMETER,
+                       "hist_access_type must be \"tail\", \"range\" or \"search\"");
     }
     return true;
 }

@@ -1,6 +1,6 @@
 /*
- * The kernel's life: open everything, serve from one poll loop that owns all sockets but the heartbeat's, close. The
- * messages are understood in dispatch.c; cells run in runner.c.
+ * The kernel's life: open everything, serve from one poll loop that owns all sockets but the
+ * heartbeat's, close. The messages are understood in dispatch.c; cells run in runner.c.
  */
 #include "jupyter/kernel.h"
 
@@ -34,7 +34,7 @@ static bool open_signals(struct kernel *k, struct err *e)
     sigemptyset(&set);
     sigaddset(&set, SIGINT);
     sigaddset(&set, SIGTERM);
-    /* Blocked before any thread starts: none of them is ever interrupted in the middle of a call. */
+    /* Blocked before any thread starts: none of them is interrupted in the middle of a call. */
     pthread_sigmask(SIG_BLOCK, &set, NULL);
     signal(SIGPIPE, SIG_IGN);
     k->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
@@ -61,7 +61,8 @@ static bool open_wire(struct kernel *k, const char *file, struct err *e)
         chosen = chosen || k->conn.port[ch] == 0;
     k->signer = signer_new(k->conn.key, e);
     author_init(&k->author);
-    if (!k->signer || !sockets_open(&k->sockets, &k->conn, e) || !heartbeat_open(&k->heartbeat, &k->conn, e))
+    if (!k->signer || !sockets_open(&k->sockets, &k->conn, e) ||
+        !heartbeat_open(&k->heartbeat, &k->conn, e))
         return false;
     k->bound = true;
     return !chosen || connfile_write_ports(&k->conn, e);
@@ -101,7 +102,8 @@ static void check_parent(struct kernel *k)
         log_line(LOG_INFO, "jupyter", "the front end is gone");
         kernel_stop(k);
     }
-    /* Its end was seen; when we are not to leave for it (adopted by another process), ask now and then. */
+    /* Its end was seen; when we are not to leave for it (adopted by another process), ask now and
+     * then. */
     parent_release(&k->parent);
 }
 
@@ -120,7 +122,8 @@ static int wait_limit(const struct kernel *k, int ms)
     return limit >= 0 && (ms < 0 || limit < ms) ? (int)limit : ms;
 }
 
-/* One round; false: the loop is over. iopub goes first, so that who subscribes and asks at once sees the answer. */
+/* One round; false: the loop is over. iopub goes first, so that who subscribes and asks at once
+ * sees the answer. */
 static bool serve_once(struct kernel *k, zmq_pollitem_t *items)
 {
     int ms;
@@ -157,7 +160,8 @@ static void serve(struct kernel *k)
                                      {.fd = k->signal_fd, .events = ZMQ_POLLIN},
                                      {.fd = k->parent.fd, .events = ZMQ_POLLIN}};
     for (size_t i = 0; i < ARRAY_LEN(polled); i++)
-        items[P_SOCKETS + i] = (zmq_pollitem_t){.socket = k->sockets.socket[polled[i]], .events = ZMQ_POLLIN};
+        items[P_SOCKETS + i] =
+            (zmq_pollitem_t){.socket = k->sockets.socket[polled[i]], .events = ZMQ_POLLIN};
     kernel_status(k, NULL, "starting");
     while (serve_once(k, items))
         continue;

@@ -1,4 +1,5 @@
-/* The outbox (see outbox.h). The only structure that two threads of the kernel share, and its only lock. */
+/* The outbox (see outbox.h). The only structure that two threads of the kernel share, and its only
+ * lock. */
 #include "jupyter/outbox.h"
 
 #include <errno.h>
@@ -61,7 +62,8 @@ static struct out *append_locked(struct outbox *b, enum out_kind kind, const cha
     return o;
 }
 
-/* Bytes at the end that begin a code point without finishing it (0 to 3): they wait for the rest of it. */
+/* Bytes at the end that begin a code point without finishing it (0 to 3): they wait for the rest of
+ * it. */
 static size_t torn_end(const char *text, size_t len)
 {
     for (size_t back = 1; back <= 3 && back <= len; back++) {
@@ -134,7 +136,8 @@ void outbox_add(struct outbox *b, enum out_kind kind, const char *type, char *te
     wake(b);
 }
 
-/* How long the last entry may still wait; 0 or less: it is due. A torn code point alone waits for its rest. */
+/* How long the last entry may still wait; 0 or less: it is due. A torn code point alone waits for
+ * its rest. */
 static int64_t young_for_locked(const struct outbox *b)
 {
     const struct out *o = b->tail;

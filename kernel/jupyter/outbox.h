@@ -1,7 +1,8 @@
 /*
- * What a running cell shows, on its way from the cell thread to the thread that owns the sockets. Neighbouring texts of
- * one stream are joined and held back for a moment, so that a cell that prints ten thousand lines sends a handful of
- * messages; order is kept, and anything but a stream goes out at once with all that stands before it.
+ * What a running cell shows, on its way from the cell thread to the thread that owns the sockets.
+ * Neighbouring texts of one stream are joined and held back for a moment, so that a cell that
+ * prints ten thousand lines sends a handful of messages; order is kept, and anything but a stream
+ * goes out at once with all that stands before it.
  */
 #ifndef JUPYTER_OUTBOX_H
 #define JUPYTER_OUTBOX_H
@@ -19,14 +20,16 @@ enum out_kind { OUT_STREAM = 1, OUT_MESSAGE, OUT_INPUT, OUT_DONE };
 
 struct out {
     enum out_kind kind;
-    const char *type;    /* OUT_STREAM: "stdout" or "stderr"; OUT_MESSAGE: message type; static */
-    struct buf text;     /* OUT_STREAM: bytes; else JSON text (OUT_DONE: the error bundle, empty for none) */
-    char *plain;         /* text/plain of an execute_result, for the history; or NULL */
+    const char *type; /* OUT_STREAM: "stdout" or "stderr"; OUT_MESSAGE: message type; static */
+    struct buf
+        text; /* OUT_STREAM: bytes; else JSON text (OUT_DONE: the error bundle, empty for none) */
+    char *plain; /* text/plain of an execute_result, for the history; or NULL */
     int64_t born_ms;
     struct out *next;
 };
 
-/* Streams are sent after so long, or when so much is there. The writer waits while more than OUTBOX_FULL is queued. */
+/* Streams are sent after so long, or when so much is there. The writer waits while more than
+ * OUTBOX_FULL is queued. */
 enum { OUTBOX_DELAY_MS = 80, OUTBOX_CHUNK = 64 << 10, OUTBOX_FULL = 8 << 20 };
 
 struct outbox {

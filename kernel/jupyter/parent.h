@@ -1,6 +1,7 @@
 /*
- * Whether the process that started us still lives. A kernel whose front end was killed must not stay behind.
- * Source of the rule: ipykernel's parent poller as of 7.0 (JPY_PARENT_PID and getppid).
+ * Whether the process that started us still lives. A kernel whose front end was killed must not
+ * stay behind. Source of the rule: ipykernel's parent poller as of 7.0 (JPY_PARENT_PID and
+ * getppid).
  */
 #ifndef JUPYTER_PARENT_H
 #define JUPYTER_PARENT_H
@@ -14,7 +15,7 @@ struct parent {
     pid_t first;  /* getppid() at the start */
     bool watched; /* false: nobody is waited for */
     bool exact;   /* it is the process that set JPY_PARENT_PID */
-    int fd;       /* pidfd, readable when it ended; -1 where there is none: ask every PARENT_POLL_MS */
+    int fd; /* pidfd, readable when it ended; -1 where there is none: ask every PARENT_POLL_MS */
 };
 
 /* variable: value of JPY_PARENT_PID or NULL. */

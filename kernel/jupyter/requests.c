@@ -1,6 +1,6 @@
 /*
- * The requests that need no session: they are answered at once, also while a cell runs. Source: Jupyter messaging
- * protocol, one section for each type. Socket thread only.
+ * The requests that need no session: they are answered at once, also while a cell runs. Source:
+ * Jupyter messaging protocol, one section for each type. Socket thread only.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -13,8 +13,6 @@
 #include "jupyter/state.h"
 #include "magics/interp.h"
 
-
-
 static json_t *link_to(const char *text, const char *url)
 {
     return json_pack("{ssss}", "text", text, "url", url);
@@ -22,22 +20,26 @@ static json_t *link_to(const char *text, const char *url)
 
 void handle_kernel_info(struct kernel *k, const struct msg *m)
 {
-    json_t *language = json_pack("{ssssssssssss}", "name", "sql", "version", LAKEBASE_VERSION, "mimetype",
-                                 "text/x-pgsql", "file_extension", ".sql", "pygments_lexer", "postgresql",
-                                 "codemirror_mode", "text/x-pgsql");
-    json_t *links = json_pack("[ooo]", link_to("Lakebase", "https://docs.databricks.com/aws/en/oltp/"),
-                              link_to("PostgreSQL", "https://www.postgresql.org/docs/current/"),
-                              link_to("Databricks REST API", "https://docs.databricks.com/api/workspace/database"));
+    json_t *language = json_pack("{ssssssssssss}", "name", "sql", "version", LAKEBASE_VERSION,
+                                 "mimetype", "text/x-pgsql", "file_extension", ".sql",
+                                 "pygments_lexer", "postgresql", "codemirror_mode", "text/x-pgsql");
+    json_t *links = json_pack(
+        "[ooo]", link_to("Lakebase", "https://docs.databricks.com/aws/en/oltp/"),
+        link_to("PostgreSQL", "https://www.postgresql.org/docs/current/"),
+        link_to("Databricks REST API", "https://docs.databricks.com/api/workspace/database"));
     kernel_reply(k, m,
-                 json_pack("{sssssssosssoso}", "protocol_version", MSG_PROTOCOL, "implementation", "lakebase-kernel",
-                           "implementation_version", LAKEBASE_VERSION, "language_info", language, "banner",
-                           "Lakebase kernel " LAKEBASE_VERSION "\nA cell is SQL, or begins with % or %%. Try %help.",
+                 json_pack("{sssssssosssoso}", "protocol_version", MSG_PROTOCOL, "implementation",
+                           "lakebase-kernel", "implementation_version", LAKEBASE_VERSION,
+                           "language_info", language, "banner",
+                           "Lakebase kernel " LAKEBASE_VERSION
+                           "\nA cell is SQL, or begins with % or %%. Try %help.",
                            "help_links", links, "supported_features", json_array()),
                  NULL);
 }
 
 /* The code of a request and its cursor as a byte offset (the protocol counts code points). */
-static bool code_and_cursor(const struct msg *m, const char **code, size_t *len, size_t *cursor, struct err *e)
+static bool code_and_cursor(const struct msg *m, const char **code, size_t *len, size_t *cursor,
+                            struct err *e)
 {
     const json_t *v = json_object_get(m->content, "code");
     const json_t *pos = json_object_get(m->content, "cursor_pos");
@@ -50,7 +52,8 @@ static bool code_and_cursor(const struct msg *m, const char **code, size_t *len,
     else if (json_is_integer(pos) && json_integer_value(pos) >= 0)
         *cursor = utf8_offset(*code, *len, (size_t)json_integer_value(pos));
     else
-        return err_set(e, ERR_INVALID_PARAMETER, "%s: cursor_pos must be a count of characters", m->type);
+        return err_set(e, ERR_INVALID_PARAMETER, "%s: cursor_pos must be a count of characters",
+                       m->type);
     return true;
 }
 
@@ -70,12 +73,14 @@ void handle_complete(struct kernel *k, const struct msg *m)
     for (size_t i = 0; i < found.count; i++) {
         const struct completion *c = &found.items[i];
         json_array_append_new(matches, jx_str(c->text));
-        json_array_append_new(types, json_pack("{soss}", "text", jx_str(c->text), "type", c->type ? c->type : "text"));
+        json_array_append_new(types, json_pack("{soss}", "text", jx_str(c->text), "type",
+                                               c->type ? c->type : "text"));
     }
     kernel_reply(k, m,
                  json_pack("{sosIsIs{so}}", "matches", matches, "cursor_start",
                            (json_int_t)utf8_count(code, found.start), "cursor_end",
-                           (json_int_t)utf8_count(code, found.end), "metadata", "_jupyter_types_experimental", types),
+                           (json_int_t)utf8_count(code, found.end), "metadata",
+                           "_jupyter_types_experimental", types),
                  NULL);
     completions_release(&found);
 }
@@ -90,10 +95,11 @@ void handle_inspect(struct kernel *k, const struct msg *m)
         kernel_reply_err(k, m, &e);
         return;
     }
-    json_t *data = interp_inspect(code, len, cursor, (int)jx_get_int(m->content, "detail_level", 0));
+    json_t *data =
+        interp_inspect(code, len, cursor, (int)jx_get_int(m->content, "detail_level", 0));
     kernel_reply(k, m,
-                 json_pack("{sbsoso}", "found", data != NULL, "data", data ? data : json_object(), "metadata",
-                           json_object()),
+                 json_pack("{sbsoso}", "found", data != NULL, "data", data ? data : json_object(),
+                           "metadata", json_object()),
                  NULL);
 }
 
@@ -141,7 +147,8 @@ void handle_comm_info(struct kernel *k, const struct msg *m)
     kernel_reply(k, m, json_pack("{s{}}", "comms"), NULL);
 }
 
-/* There are no comm targets here; the specification wants a comm of an unknown target closed at once. */
+/* There are no comm targets here; the specification wants a comm of an unknown target closed at
+ * once. */
 void handle_comm_open(struct kernel *k, const struct msg *m)
 {
     json_t *id = json_object_get(m->content, "comm_id");
@@ -159,7 +166,8 @@ void handle_connect(struct kernel *k, const struct msg *m)
 {
     json_t *ports = json_object();
     for (int ch = 0; ch < CH_COUNT; ch++)
-        json_object_set_new(ports, channel_port_key((enum channel)ch), json_integer(k->conn.port[ch]));
+        json_object_set_new(ports, channel_port_key((enum channel)ch),
+                            json_integer(k->conn.port[ch]));
     kernel_reply(k, m, ports, NULL);
 }
 

@@ -1,4 +1,5 @@
-/* The cell thread (see runner.h). Turns what a cell shows into outbox entries; what they become is kernel.c's part. */
+/* The cell thread (see runner.h). Turns what a cell shows into outbox entries; what they become is
+ * kernel.c's part. */
 #include "jupyter/runner.h"
 
 #include <errno.h>
@@ -31,7 +32,8 @@ static void show_stream(void *self, bool to_stderr, const char *text, size_t len
     }
 }
 
-static void show_bundle(void *self, enum sink_show how, json_t *data, json_t *metadata, const char *id)
+static void show_bundle(void *self, enum sink_show how, json_t *data, json_t *metadata,
+                        const char *id)
 {
     static const char *const types[] = {[SINK_RESULT] = "execute_result",
                                         [SINK_DISPLAY] = "display_data",
@@ -106,10 +108,8 @@ static bool ask(void *self, const char *prompt, bool secret, struct buf *out, st
 
 static void run_job(struct runner *r, struct session *session, const struct job *job)
 {
-    struct sink sink = {.self = r,
-                        .interactive = job->allow_stdin,
-                        .stream = show_stream,
-                        .show = show_bundle};
+    struct sink sink = {
+        .self = r, .interactive = job->allow_stdin, .stream = show_stream, .show = show_bundle};
     struct host host = {.self = r, .input = ask};
     struct cell_run run = {
         .code = job->code, .len = job->len, .out = &sink, .cancel = &r->cancel, .host = &host};

@@ -1,6 +1,7 @@
 /*
- * The cell thread: runs one cell at a time, handed over by the socket thread, and owns the session (connections, client
- * of the workspace). Everything it shows goes through the outbox; it never touches a socket.
+ * The cell thread: runs one cell at a time, handed over by the socket thread, and owns the session
+ * (connections, client of the workspace). Everything it shows goes through the outbox; it never
+ * touches a socket.
  */
 #ifndef JUPYTER_RUNNER_H
 #define JUPYTER_RUNNER_H
@@ -42,7 +43,8 @@ struct runner {
 };
 
 bool runner_init(struct runner *r, struct outbox *out, struct err *e);
-/* All of these: socket thread. The job is taken; an OUT_DONE entry of the outbox ends it. Only when none is running. */
+/* All of these: socket thread. The job is taken; an OUT_DONE entry of the outbox ends it. Only when
+ * none is running. */
 void runner_submit(struct runner *r, struct job *job);
 /* Fire the cancel token of the cell that runs. */
 void runner_interrupt(struct runner *r);
@@ -50,7 +52,7 @@ void runner_interrupt(struct runner *r);
 bool runner_asks(struct runner *r);
 /* What the user typed; NULL: the prompt was closed. Dropped when nobody waits. */
 void runner_answer(struct runner *r, const char *value, size_t len);
-/* Close the session and end the thread; false: it did not end within ms, and its memory must stay. */
+/* Close the session and end the thread; false: not within ms, and its memory must stay. */
 bool runner_stop(struct runner *r, int ms);
 
 #endif

@@ -1,4 +1,5 @@
-/* How the kernel's messages leave: topic, parent, status. See state.h. What they say is decided elsewhere. */
+/* How the kernel's messages leave: topic, parent, status. See state.h. What they say is decided
+ * elsewhere. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,7 +8,8 @@
 #include "base/xalloc.h"
 #include "jupyter/state.h"
 
-void kernel_publish_text(struct kernel *k, const char *type, const struct msg *parent, char *content)
+void kernel_publish_text(struct kernel *k, const char *type, const struct msg *parent,
+                         char *content)
 {
     char topic[128];
     int n = snprintf(topic, sizeof topic, "kernel.%s.%s", k->author.session, type);
@@ -57,8 +59,8 @@ void kernel_reply_err(struct kernel *k, const struct msg *m, const struct err *e
     }
     const char *ename = err_info(e->code)->ename;
     char *line = xasprintf("%s: %s", ename, e->text);
-    json_t *content = json_pack("{sssssoso}", "status", "error", "ename", ename, "evalue", jx_str(e->text),
-                                "traceback", json_pack("[o]", jx_str(line)));
+    json_t *content = json_pack("{sssssoso}", "status", "error", "ename", ename, "evalue",
+                                jx_str(e->text), "traceback", json_pack("[o]", jx_str(line)));
     free(line);
     if (strcmp(m->type, "execute_request") == 0)
         json_object_set_new(content, "execution_count", json_integer(k->count));

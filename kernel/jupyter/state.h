@@ -1,6 +1,6 @@
 /*
- * What the parts of jupyter/ share: the state of the kernel, and how its messages are sent. Everything here belongs to
- * the socket thread. Not for other folders.
+ * What the parts of jupyter/ share: the state of the kernel, and how its messages are sent.
+ * Everything here belongs to the socket thread. Not for other folders.
  */
 #ifndef JUPYTER_STATE_H
 #define JUPYTER_STATE_H
@@ -19,8 +19,9 @@
 #include "wire/sign.h"
 #include "wire/sockets.h"
 
-/* After a failed cell the queue is watched so long for the cells that were sent together with it ("Run All"), before
- * the reply goes out: whatever comes until then was sent by somebody who could not know of the failure. */
+/* After a failed cell the queue is watched so long for the cells that were sent together with it
+ * ("Run All"), before the reply goes out: whatever comes until then was sent by somebody who could
+ * not know of the failure. */
 enum { SETTLE_QUIET_MS = 10, SETTLE_MOST_MS = 100, QUEUE_MAX = 10000 };
 
 struct cell {
@@ -28,8 +29,8 @@ struct cell {
     int64_t count;       /* its execution count */
     bool silent, stored, stop_on_error, allow_stdin;
     char started[40];
-    char input_id[64];   /* msg_id of the input_request that waits; "" for none */
-    json_t *error;       /* it ended with this and settles until settle_ms, at most until settle_end_ms */
+    char input_id[64]; /* msg_id of the input_request that waits; "" for none */
+    json_t *error; /* it ended with this and settles until settle_ms, at most until settle_end_ms */
     int64_t settle_ms, settle_end_ms;
 };
 
@@ -55,9 +56,11 @@ struct kernel {
 /* ---- send.c ---- */
 /* content: taken. */
 void kernel_publish(struct kernel *k, const char *type, const struct msg *parent, json_t *content);
-void kernel_publish_text(struct kernel *k, const char *type, const struct msg *parent, char *content);
+void kernel_publish_text(struct kernel *k, const char *type, const struct msg *parent,
+                         char *content);
 void kernel_status(struct kernel *k, const struct msg *parent, const char *state);
-/* The reply to m on its channel: content (taken) with "status": "ok" unless it has a status. metadata: borrowed or NULL. */
+/* The reply to m on its channel: content (taken) with "status": "ok" unless it has a status.
+ * metadata: borrowed or NULL. */
 void kernel_reply(struct kernel *k, const struct msg *m, json_t *content, const json_t *metadata);
 void kernel_reply_err(struct kernel *k, const struct msg *m, const struct err *e);
 void kernel_welcome(struct kernel *k);
@@ -82,7 +85,8 @@ void execute_abort_queue(struct kernel *k);
 
 /* ---- requests.c: one handler a message type; each sends its reply ---- */
 typedef void handler_fn(struct kernel *k, const struct msg *m);
-handler_fn handle_kernel_info, handle_complete, handle_inspect, handle_is_complete, handle_history, handle_comm_info,
-    handle_comm_open, handle_connect, handle_interrupt, handle_shutdown, handle_ignored;
+handler_fn handle_kernel_info, handle_complete, handle_inspect, handle_is_complete, handle_history,
+    handle_comm_info, handle_comm_open, handle_connect, handle_interrupt, handle_shutdown,
+    handle_ignored;
 
 #endif

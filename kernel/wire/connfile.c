@@ -11,11 +11,17 @@
 #include "base/xalloc.h"
 
 static const char *const names[CH_COUNT] = {"shell", "iopub", "stdin", "control", "hb"};
-static const char *const port_keys[CH_COUNT] = {"shell_port", "iopub_port", "stdin_port", "control_port",
-                                                "hb_port"};
+static const char *const port_keys[CH_COUNT] = {"shell_port", "iopub_port", "stdin_port",
+                                                "control_port", "hb_port"};
 
-const char *channel_port_key(enum channel ch) { return port_keys[ch]; }
-const char *channel_name(enum channel ch) { return names[ch]; }
+const char *channel_port_key(enum channel ch)
+{
+    return port_keys[ch];
+}
+const char *channel_name(enum channel ch)
+{
+    return names[ch];
+}
 
 /* JEP 106 allows a number or a numeric string. */
 static bool take_port(struct connfile *c, const json_t *o, enum channel ch, struct err *e)
@@ -37,7 +43,8 @@ static bool take_port(struct connfile *c, const json_t *o, enum channel ch, stru
 
 static bool take_address(struct connfile *c, const json_t *o, struct err *e)
 {
-    const char *transport = jx_get_str(o, "transport", json_object_get(o, "transport") ? "" : "tcp");
+    const char *transport =
+        jx_get_str(o, "transport", json_object_get(o, "transport") ? "" : "tcp");
     if (strcmp(transport, "tcp") != 0 && strcmp(transport, "ipc") != 0)
         return err_set(e, ERR_CONFIG, "transport must be \"tcp\" or \"ipc\"");
     c->ipc = transport[0] == 'i';
@@ -47,7 +54,8 @@ static bool take_address(struct connfile *c, const json_t *o, struct err *e)
                        c->ipc ? "the path prefix of the sockets" : "an address to listen on");
     /* libzmq takes the address as text up to the port: a ':' of ours would move that place. */
     if (strlen(ip) > CONNFILE_MAX_IP || (!c->ipc && strpbrk(ip, "/;# \n")))
-        return err_set(e, ERR_CONFIG, "ip is not %s", c->ipc ? "a path that fits a Unix socket" : "an address");
+        return err_set(e, ERR_CONFIG, "ip is not %s",
+                       c->ipc ? "a path that fits a Unix socket" : "an address");
     memcpy(c->ip, ip, strlen(ip) + 1);
     return true;
 }
@@ -60,7 +68,8 @@ static bool take_key(struct connfile *c, const json_t *o, struct err *e)
         return err_set(e, ERR_CONFIG, "key must be a string (\"\": messages are not signed)");
     if (json_string_length(v) > CONNFILE_MAX_KEY)
         return err_set(e, ERR_CONFIG, "key is longer than %d bytes", CONNFILE_MAX_KEY);
-    const char *scheme = jx_get_str(o, "signature_scheme", json_object_get(o, "signature_scheme") ? "" : NULL);
+    const char *scheme =
+        jx_get_str(o, "signature_scheme", json_object_get(o, "signature_scheme") ? "" : NULL);
     if (scheme && strcmp(scheme, "hmac-sha256") != 0)
         return err_set(e, ERR_CONFIG, "signature_scheme must be \"hmac-sha256\"");
     c->key = xstrdup(key);
@@ -72,7 +81,8 @@ static bool take_all(struct connfile *c, const json_t *o, struct err *e)
     if (!json_is_object(o))
         return err_set(e, ERR_CONFIG, "it must hold a JSON object");
     if (json_object_get(o, "registration_ip")) {
-        err_set(e, ERR_NOT_IMPLEMENTED, "this is a registration file; the handshake is not offered");
+        err_set(e, ERR_NOT_IMPLEMENTED,
+                "this is a registration file; the handshake is not offered");
         err_hint(e, "start the kernel with a connection file");
         return false;
     }
@@ -118,7 +128,8 @@ bool connfile_write_ports(const struct connfile *c, struct err *e)
 {
     struct buf b;
     buf_init(&b, CONNFILE_MAX_BYTES);
-    json_t *o = fs_read(c->path, &b, e) ? jx_parse(buf_str(&b), b.len, CONNFILE_MAX_BYTES, e) : NULL;
+    json_t *o =
+        fs_read(c->path, &b, e) ? jx_parse(buf_str(&b), b.len, CONNFILE_MAX_BYTES, e) : NULL;
     buf_release_secret(&b);
     bool ok = false;
     if (json_is_object(o)) {

@@ -7,7 +7,8 @@
 
 #include "wire/sockets.h"
 
-/* Frame by frame: a ROUTER takes the sender's identity first, so the echo goes back where it came from. */
+/* Frame by frame: a ROUTER takes the sender's identity first, so the echo goes back where it came
+ * from. */
 static void *echo(void *arg)
 {
     void *socket = arg;

@@ -1,6 +1,7 @@
 /*
- * The heartbeat: echoes whatever arrives, on a thread and a ZeroMQ context of its own, so that a front end never takes
- * a busy kernel for a dead one. Source: Jupyter messaging protocol, "Heartbeat for kernels".
+ * The heartbeat: echoes whatever arrives, on a thread and a ZeroMQ context of its own, so that a
+ * front end never takes a busy kernel for a dead one. Source: Jupyter messaging protocol,
+ * "Heartbeat for kernels".
  */
 #ifndef WIRE_HEARTBEAT_H
 #define WIRE_HEARTBEAT_H

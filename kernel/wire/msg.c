@@ -21,10 +21,12 @@ static bool find_delimiter(const struct frame *frames, size_t n, size_t *at, str
         if (frames[i].len != DELIMITER || memcmp(frames[i].data, delimiter, DELIMITER) != 0)
             continue;
         if (i > MSG_MAX_IDS)
-            return err_set(e, ERR_MALFORMED, "a message has more than %d routing frames", MSG_MAX_IDS);
+            return err_set(e, ERR_MALFORMED, "a message has more than %d routing frames",
+                           MSG_MAX_IDS);
         if (n - i - 1 < PARTS_AFTER)
-            return err_set(e, ERR_MALFORMED, "a message has %zu frames behind the delimiter, not %d or more", n - i - 1,
-                           PARTS_AFTER);
+            return err_set(e, ERR_MALFORMED,
+                           "a message has %zu frames behind the delimiter, not %d or more",
+                           n - i - 1, PARTS_AFTER);
         *at = i;
         return true;
     }
@@ -61,7 +63,8 @@ static bool header_ok(struct msg *m, struct err *e)
     for (size_t i = 0; i < ARRAY_LEN(required); i++) {
         const json_t *v = json_object_get(m->header, required[i]);
         if (!json_is_string(v) || json_string_length(v) > MSG_MAX_TEXT)
-            return err_set(e, ERR_MALFORMED, "the header of a message needs %s, a string of at most %d bytes",
+            return err_set(e, ERR_MALFORMED,
+                           "the header of a message needs %s, a string of at most %d bytes",
                            required[i], MSG_MAX_TEXT);
     }
     m->id = json_string_value(json_object_get(m->header, "msg_id"));
@@ -127,7 +130,8 @@ bool msg_same_sender(const struct msg *a, const struct msg *b)
     if (a->n_ids != b->n_ids)
         return false;
     for (size_t i = 0; i < a->n_ids; i++) {
-        if (a->ids[i].len != b->ids[i].len || memcmp(a->ids[i].data, b->ids[i].data, a->ids[i].len) != 0)
+        if (a->ids[i].len != b->ids[i].len ||
+            memcmp(a->ids[i].data, b->ids[i].data, a->ids[i].len) != 0)
             return false;
     }
     return true;
@@ -139,14 +143,14 @@ void author_init(struct author *a)
     a->count = 0;
 }
 
-void packet_init(struct packet *p, struct author *a, const char *type, const struct msg *parent, const json_t *metadata,
-                 char *content)
+void packet_init(struct packet *p, struct author *a, const char *type, const struct msg *parent,
+                 const json_t *metadata, char *content)
 {
     char date[40];
     snprintf(p->id, sizeof p->id, "%s_%llu", a->session, ++a->count);
     clock_rfc3339_micros(date);
-    json_t *header = json_pack("{ssssssssssss}", "msg_id", p->id, "session", a->session, "username", "kernel", "date", date,
-                               "msg_type", type, "version", MSG_PROTOCOL);
+    json_t *header = json_pack("{ssssssssssss}", "msg_id", p->id, "session", a->session, "username",
+                               "kernel", "date", date, "msg_type", type, "version", MSG_PROTOCOL);
     p->header = jx_dump(header);
     json_decref(header);
     p->parent_len = parent ? parent->header_len : 2;

@@ -12,13 +12,15 @@
 
 enum { DIGEST = 32, TAG = 16 };
 
-/* Half of a digest is unique enough to recognise a replay: only messages with a valid signature get here. */
+/* Half of a digest is unique enough to recognise a replay: only messages with a valid signature get
+ * here. */
 struct tag {
     unsigned char bytes[TAG];
 };
 
-/* An open-addressing set; an all-zero slot is free. Two generations of it: when the young one is full, the old one is
- * forgotten, so that between one and two times SIGN_REMEMBERED signatures are known and memory stays small. */
+/* An open-addressing set; an all-zero slot is free. Two generations of it: when the young one is
+ * full, the old one is forgotten, so that between one and two times SIGN_REMEMBERED signatures are
+ * known and memory stays small. */
 struct generation {
     struct tag *slots;
     size_t cap, count;
@@ -86,7 +88,8 @@ struct signer *signer_new(const char *key, struct err *e)
     if (!*key)
         return s;
     char digest[] = "SHA256";
-    OSSL_PARAM params[] = {OSSL_PARAM_construct_utf8_string("digest", digest, 0), OSSL_PARAM_construct_end()};
+    OSSL_PARAM params[] = {OSSL_PARAM_construct_utf8_string("digest", digest, 0),
+                           OSSL_PARAM_construct_end()};
     s->mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
     s->ctx = s->mac ? EVP_MAC_CTX_new(s->mac) : NULL;
     if (s->ctx && EVP_MAC_init(s->ctx, (const unsigned char *)key, strlen(key), params))
@@ -107,7 +110,8 @@ void signer_free(struct signer *s)
     free(s);
 }
 
-static void hmac(struct signer *s, const struct frame parts[SIGN_PARTS], unsigned char digest[DIGEST])
+static void hmac(struct signer *s, const struct frame parts[SIGN_PARTS],
+                 unsigned char digest[DIGEST])
 {
     size_t n = 0;
     bool ok = EVP_MAC_init(s->ctx, NULL, 0, NULL); /* the key stays */
@@ -137,7 +141,8 @@ void signer_sign(struct signer *s, const struct frame parts[SIGN_PARTS], char he
     to_hex(digest, hex);
 }
 
-bool signer_verify(struct signer *s, struct frame signature, const struct frame parts[SIGN_PARTS], struct err *e)
+bool signer_verify(struct signer *s, struct frame signature, const struct frame parts[SIGN_PARTS],
+                   struct err *e)
 {
     if (!s->ctx)
         return true;
@@ -151,5 +156,6 @@ bool signer_verify(struct signer *s, struct frame signature, const struct frame 
     to_hex(digest, hex);
     if (CRYPTO_memcmp(hex, signature.data, SIGN_HEX) != 0)
         return err_set(e, ERR_PERMISSION, "the signature is wrong");
-    return remember(s, digest) || err_set(e, ERR_PERMISSION, "the message was received before (a replay)");
+    return remember(s, digest) ||
+           err_set(e, ERR_PERMISSION, "the message was received before (a replay)");
 }

@@ -20,17 +20,20 @@ static bool set_int(void *socket, int option, int value, struct err *e)
            err_set(e, ERR_INTERNAL, "cannot set socket option %d: %s", option, zmq_strerror(errno));
 }
 
-/* Unlimited send queue: libzmq drops what does not fit into a limited one, and the last message to be dropped is the
- * "idle" that every client waits for. HANDOVER: a client that reconnects under its old identity takes it over. */
+/* Unlimited send queue: libzmq drops what does not fit into a limited one, and the last message to
+ * be dropped is the "idle" that every client waits for. HANDOVER: a client that reconnects under
+ * its old identity takes it over. */
 static bool set_options(void *socket, const struct connfile *c, enum channel ch, struct err *e)
 {
     int64_t max_frame = SOCKETS_MAX_FRAME;
     if (zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &max_frame, sizeof max_frame) != 0)
-        return err_set(e, ERR_INTERNAL, "cannot limit the size of messages: %s", zmq_strerror(errno));
+        return err_set(e, ERR_INTERNAL, "cannot limit the size of messages: %s",
+                       zmq_strerror(errno));
     bool ok = set_int(socket, ZMQ_LINGER, LINGER_MS, e) && set_int(socket, ZMQ_SNDHWM, 0, e) &&
               (!strchr(c->ip, ':') || c->ipc || set_int(socket, ZMQ_IPV6, 1, e));
     if (ch == CH_IOPUB)
-        return ok && set_int(socket, ZMQ_XPUB_VERBOSE, 1, e) && set_int(socket, ZMQ_XPUB_MANUAL, 1, e);
+        return ok && set_int(socket, ZMQ_XPUB_VERBOSE, 1, e) &&
+               set_int(socket, ZMQ_XPUB_MANUAL, 1, e);
     return ok && set_int(socket, ZMQ_ROUTER_HANDOVER, 1, e);
 }
 
@@ -52,13 +55,15 @@ static bool bind_ipc(void *socket, struct connfile *c, enum channel ch, struct e
             return true;
         }
         if (errno == ENAMETOOLONG) {
-            err_set(e, ERR_CONFIG, "cannot bind %s: the path '%s' is too long for a Unix socket", channel_name(ch), path);
+            err_set(e, ERR_CONFIG, "cannot bind %s: the path '%s' is too long for a Unix socket",
+                    channel_name(ch), path);
             err_hint(e, "use a shorter runtime folder (JUPYTER_RUNTIME_DIR)");
             return false;
         }
         break;
     }
-    return err_set(e, ERR_IO, "cannot bind %s to the Unix socket '%s': %s", channel_name(ch), path, zmq_strerror(errno));
+    return err_set(e, ERR_IO, "cannot bind %s to the Unix socket '%s': %s", channel_name(ch), path,
+                   zmq_strerror(errno));
 }
 
 static bool bind_tcp(void *socket, struct connfile *c, enum channel ch, struct err *e)
@@ -67,11 +72,14 @@ static bool bind_tcp(void *socket, struct connfile *c, enum channel ch, struct e
     const char *v6 = strchr(c->ip, ':');
     if (c->port[ch])
         snprintf(port, sizeof port, "%d", c->port[ch]);
-    snprintf(endpoint, sizeof endpoint, "tcp://%s%s%s:%s", v6 ? "[" : "", c->ip, v6 ? "]" : "", port);
+    snprintf(endpoint, sizeof endpoint, "tcp://%s%s%s:%s", v6 ? "[" : "", c->ip, v6 ? "]" : "",
+             port);
     if (zmq_bind(socket, endpoint) != 0) {
-        err_set(e, ERR_IO, "cannot bind %s to %s: %s", channel_name(ch), endpoint + 6, zmq_strerror(errno));
+        err_set(e, ERR_IO, "cannot bind %s to %s: %s", channel_name(ch), endpoint + 6,
+                zmq_strerror(errno));
         if (errno == EADDRINUSE)
-            err_hint(e, "another process has the port; start the kernel with a new connection file");
+            err_hint(e,
+                     "another process has the port; start the kernel with a new connection file");
         return false;
     }
     size_t len = sizeof endpoint;
@@ -83,7 +91,8 @@ static bool bind_tcp(void *socket, struct connfile *c, enum channel ch, struct e
 
 bool sockets_bind(void *socket, struct connfile *c, enum channel ch, struct err *e)
 {
-    return set_options(socket, c, ch, e) && (c->ipc ? bind_ipc(socket, c, ch, e) : bind_tcp(socket, c, ch, e));
+    return set_options(socket, c, ch, e) &&
+           (c->ipc ? bind_ipc(socket, c, ch, e) : bind_tcp(socket, c, ch, e));
 }
 
 bool sockets_open(struct sockets *s, struct connfile *c, struct err *e)
@@ -96,8 +105,9 @@ bool sockets_open(struct sockets *s, struct connfile *c, struct err *e)
     bool ok = true;
     for (int ch = 0; ok && ch < CH_HB; ch++) {
         s->socket[ch] = zmq_socket(s->context, ch == CH_IOPUB ? ZMQ_XPUB : ZMQ_ROUTER);
-        ok = s->socket[ch] ? sockets_bind(s->socket[ch], c, (enum channel)ch, e)
-                           : err_set(e, ERR_INTERNAL, "cannot make a socket: %s", zmq_strerror(errno));
+        ok = s->socket[ch]
+                 ? sockets_bind(s->socket[ch], c, (enum channel)ch, e)
+                 : err_set(e, ERR_INTERNAL, "cannot make a socket: %s", zmq_strerror(errno));
     }
     if (!ok)
         sockets_close(s, 0);
@@ -126,7 +136,8 @@ void sockets_unlink(const struct connfile *c)
     }
 }
 
-/* All frames of the message that begins with `first`, so that the next receive starts at a message again. */
+/* All frames of the message that begins with `first`, so that the next receive starts at a message
+ * again. */
 static size_t receive_frames(void *socket, zmq_msg_t frames[MSG_MAX_FRAMES + 1])
 {
     size_t n = 0;
@@ -150,7 +161,8 @@ static size_t receive_frames(void *socket, zmq_msg_t frames[MSG_MAX_FRAMES + 1])
     return n <= MSG_MAX_FRAMES ? n : MSG_MAX_FRAMES + 1;
 }
 
-bool sockets_receive(struct sockets *s, enum channel ch, struct signer *signer, struct msg **m, struct err *e)
+bool sockets_receive(struct sockets *s, enum channel ch, struct signer *signer, struct msg **m,
+                     struct err *e)
 {
     zmq_msg_t parts[MSG_MAX_FRAMES + 1];
     struct frame frames[MSG_MAX_FRAMES + 1];
@@ -214,14 +226,16 @@ static void send_packet(void *socket, struct signer *signer, struct packet *p)
                                       {p->content, strlen(p->content)}};
     char hex[SIGN_HEX + 1];
     signer_sign(signer, parts, hex);
-    bool ok = send_bytes(socket, "<IDS|MSG>", 9, ZMQ_SNDMORE) && send_bytes(socket, hex, strlen(hex), ZMQ_SNDMORE);
+    bool ok = send_bytes(socket, "<IDS|MSG>", 9, ZMQ_SNDMORE) &&
+              send_bytes(socket, hex, strlen(hex), ZMQ_SNDMORE);
     for (int i = 0; ok && i < SIGN_PARTS - 1; i++)
         ok = send_bytes(socket, parts[i].data, parts[i].len, ZMQ_SNDMORE);
     if (ok)
         send_content(socket, p);
 }
 
-void sockets_reply(struct sockets *s, enum channel ch, struct signer *signer, const struct msg *to, struct packet *p)
+void sockets_reply(struct sockets *s, enum channel ch, struct signer *signer, const struct msg *to,
+                   struct packet *p)
 {
     bool ok = to->n_ids > 0;
     for (size_t i = 0; ok && i < to->n_ids; i++)
@@ -231,7 +245,8 @@ void sockets_reply(struct sockets *s, enum channel ch, struct signer *signer, co
     packet_release(p);
 }
 
-void sockets_publish(struct sockets *s, struct signer *signer, const char *topic, size_t topic_len, struct packet *p)
+void sockets_publish(struct sockets *s, struct signer *signer, const char *topic, size_t topic_len,
+                     struct packet *p)
 {
     if (send_bytes(s->socket[CH_IOPUB], topic, topic_len, ZMQ_SNDMORE))
         send_packet(s->socket[CH_IOPUB], signer, p);
@@ -251,8 +266,9 @@ bool sockets_subscription(struct sockets *s, char topic[SOCKETS_MAX_TOPIC], size
     bool subscribed = false;
     const char *bytes = zmq_msg_data(&m);
     size_t n = zmq_msg_size(&m);
-    /* JEP 65: 1 and the topic; 0 and the topic to leave. A topic that is not text gets no messages. */
-    if (rc > 0 && n - 1 < SOCKETS_MAX_TOPIC && (bytes[0] == 1 || bytes[0] == 0) && utf8_valid(bytes + 1, n - 1)) {
+    /* JEP 65: 1 and the topic; 0 and the topic to leave. What is not text is no topic. */
+    if (rc > 0 && n - 1 < SOCKETS_MAX_TOPIC && (bytes[0] == 1 || bytes[0] == 0) &&
+        utf8_valid(bytes + 1, n - 1)) {
         *len = n - 1;
         memcpy(topic, bytes + 1, n - 1);
         zmq_setsockopt(socket, bytes[0] ? ZMQ_SUBSCRIBE : ZMQ_UNSUBSCRIBE, topic, n - 1);

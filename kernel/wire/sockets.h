@@ -1,6 +1,7 @@
 /*
- * The four ZeroMQ sockets that one thread owns: shell, control and stdin (ROUTER) and iopub (XPUB). The heartbeat is
- * wire/heartbeat.h. Source: Jupyter messaging protocol, "Introduction"; JEP 65 (iopub_welcome).
+ * The four ZeroMQ sockets that one thread owns: shell, control and stdin (ROUTER) and iopub (XPUB).
+ * The heartbeat is wire/heartbeat.h. Source: Jupyter messaging protocol, "Introduction"; JEP 65
+ * (iopub_welcome).
  */
 #ifndef WIRE_SOCKETS_H
 #define WIRE_SOCKETS_H
@@ -21,24 +22,32 @@ struct sockets {
     void *socket[CH_COUNT]; /* CH_HB stays NULL */
 };
 
-/* Bind all four; ports that are 0 in `c` are chosen and filled in (`hb` is left). On failure nothing stays open. */
+/* Bind all four; ports that are 0 in `c` are chosen and filled in (`hb` is left). On failure
+ * nothing stays open. */
 bool sockets_open(struct sockets *s, struct connfile *c, struct err *e);
 /* Wait at most linger_ms for what is still to be sent. */
 void sockets_close(struct sockets *s, int linger_ms);
-/* Remove the Unix sockets of transport ipc; libzmq leaves them behind. After everything was closed. */
+/* Remove the Unix sockets of transport ipc; libzmq leaves them. After everything was closed. */
 void sockets_unlink(const struct connfile *c);
-/* Options that every socket of ours has, then bind; fills in c->port[ch]. Also for the heartbeat. */
+/* Options that every socket of ours has, then bind; fills in c->port[ch]. For the heartbeat too. */
 bool sockets_bind(void *socket, struct connfile *c, enum channel ch, struct err *e);
 
-/* The next message of a ROUTER channel. *m NULL and true: none is waiting. false: a bad one was dropped (*e says why). */
-bool sockets_receive(struct sockets *s, enum channel ch, struct signer *signer, struct msg **m, struct err *e);
-/* Send to the client that sent `to`, on a ROUTER channel. A client that is gone is not an error. The packet is consumed. */
-void sockets_reply(struct sockets *s, enum channel ch, struct signer *signer, const struct msg *to, struct packet *p);
+/* The next message of a ROUTER channel. *m NULL and true: none is waiting. false: a bad one was
+ * dropped (*e says why). */
+bool sockets_receive(struct sockets *s, enum channel ch, struct signer *signer, struct msg **m,
+                     struct err *e);
+/* Send to the client that sent `to`, on a ROUTER channel. A client that is gone is not an error.
+ * The packet is consumed. */
+void sockets_reply(struct sockets *s, enum channel ch, struct signer *signer, const struct msg *to,
+                   struct packet *p);
 /* Broadcast on iopub. topic: first frame. The packet is consumed. */
-void sockets_publish(struct sockets *s, struct signer *signer, const char *topic, size_t topic_len, struct packet *p);
+void sockets_publish(struct sockets *s, struct signer *signer, const char *topic, size_t topic_len,
+                     struct packet *p);
 
-/* The next subscription that iopub saw; true: `topic` was subscribed to and a welcome is due. Subscriptions take effect
- * here (XPUB_MANUAL), so nothing reaches a subscriber before its welcome. *none: no event is waiting. */
-bool sockets_subscription(struct sockets *s, char topic[SOCKETS_MAX_TOPIC], size_t *len, bool *none);
+/* The next subscription that iopub saw; true: `topic` was subscribed to and a welcome is due.
+ * Subscriptions take effect here (XPUB_MANUAL), so nothing reaches a subscriber before its welcome.
+ * *none: no event is waiting. */
+bool sockets_subscription(struct sockets *s, char topic[SOCKETS_MAX_TOPIC], size_t *len,
+                          bool *none);
 
 #endif

@@ -1,6 +1,7 @@
 /*
- * Fuzz target: the text of a connection file (kernel/wire/connfile.c). Replayed by tests/unit/test_wire_fuzz.c; for a
- * long run see fuzz_msg.c, with kernel/wire/connfile.c and kernel/base/fs.c.
+ * Fuzz target: the text of a connection file (kernel/wire/connfile.c). Replayed by
+ * tests/unit/test_wire_fuzz.c; for a long run see fuzz_msg.c, with kernel/wire/connfile.c and
+ * kernel/base/fs.c.
  */
 #include <stdint.h>
 #include <stdlib.h>

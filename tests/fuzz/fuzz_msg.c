@@ -1,9 +1,10 @@
 /*
- * Fuzz target: frames of a message (kernel/wire/msg.c, sign.c). The input is the frames, one a line. They are decoded twice:
- * without a key, which reaches the JSON, and with one, where nothing may be accepted. Replayed by
- * tests/unit/test_wire_fuzz.c; for a long run:
- *   clang -g -fsanitize=fuzzer,address,undefined -D_GNU_SOURCE -Ikernel tests/fuzz/fuzz_msg.c kernel/wire/{msg,sign}.c \
- *     kernel/base/{buf,clock,err,ids,jx,utf8,xalloc}.c -ljansson -lcrypto -luuid -o fuzz && ./fuzz tests/fuzz/corpus/msg
+ * Fuzz target: frames of a message (kernel/wire/msg.c, sign.c). The input is the frames, one a
+ * line. They are decoded twice: without a key, which reaches the JSON, and with one, where nothing
+ * may be accepted. Replayed by tests/unit/test_wire_fuzz.c; for a long run:
+ *   clang -g -fsanitize=fuzzer,address,undefined -D_GNU_SOURCE -Ikernel tests/fuzz/fuzz_msg.c
+ * kernel/wire/{msg,sign}.c \ kernel/base/{buf,clock,err,ids,jx,utf8,xalloc}.c -ljansson -lcrypto
+ * -luuid -o fuzz && ./fuzz tests/fuzz/corpus/msg
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -17,8 +18,9 @@ static void check_message(struct msg *m)
 {
     struct author a;
     struct packet p;
-    if (!m->id || !m->type || !*m->type || !json_is_object(m->content) || !json_is_object(m->metadata) ||
-        strlen(m->header_text) > m->header_len || m->n_ids > MSG_MAX_IDS || !msg_same_sender(m, m))
+    if (!m->id || !m->type || !*m->type || !json_is_object(m->content) ||
+        !json_is_object(m->metadata) || strlen(m->header_text) > m->header_len ||
+        m->n_ids > MSG_MAX_IDS || !msg_same_sender(m, m))
         abort();
     author_init(&a);
     packet_init(&p, &a, "status", m, m->metadata, strdup("{}"));

@@ -62,6 +62,7 @@ class Kernel:
         self.log = self.file.with_suffix(".log")
         environ = {**os.environ, "LAKEBASE_STATE_DIR": str(folder), "LAKEBASE_DEBUGGABLE": "1",
                    "JPY_PARENT_PID": str(os.getpid()), **(environ or {})}
+        environ["TSAN_OPTIONS"] = f"halt_on_error=1 suppressions={Path(__file__).parent}/tsan.supp"
         with open(self.log, "w") as log:
             self.process = subprocess.Popen([str(program), "-f", str(self.file), *args], env=environ,
                                             stdin=subprocess.DEVNULL, stdout=log, stderr=log, user=user,

@@ -1,6 +1,7 @@
 /*
- * A tiny interpreter for tests of the kernel's protocol: it links in the place of magics/, so that a test decides
- * exactly what a cell does. A cell is one command: its first word, then its text. Not part of any program.
+ * A tiny interpreter for tests of the kernel's protocol: it links in the place of magics/, so that
+ * a test decides exactly what a cell does. A cell is one command: its first word, then its text.
+ * Not part of any program.
  */
 #include <poll.h>
 #include <stdio.h>
@@ -179,10 +180,11 @@ static const struct {
     const char *word;
     bool (*run)(const struct cell_run *run, const char *text, struct err *e);
 } commands[] = {
-    {"echo", run_echo},     {"err", run_err},         {"lines", run_lines},     {"bytes", run_bytes},
-    {"torn", run_torn},     {"result", run_result},   {"display", run_display}, {"update", run_update},
-    {"mixed", run_mixed},   {"fail", run_fail},       {"wait", run_wait},       {"hang", run_hang},
-    {"ask", run_ask},       {"secret", run_secret},   {"interactive", run_interactive},
+    {"echo", run_echo},       {"err", run_err},       {"lines", run_lines},
+    {"bytes", run_bytes},     {"torn", run_torn},     {"result", run_result},
+    {"display", run_display}, {"update", run_update}, {"mixed", run_mixed},
+    {"fail", run_fail},       {"wait", run_wait},     {"hang", run_hang},
+    {"ask", run_ask},         {"secret", run_secret}, {"interactive", run_interactive},
 };
 
 bool interp_run(struct session *s, const struct cell_run *run, json_t **error)
@@ -205,8 +207,8 @@ bool interp_run(struct session *s, const struct cell_run *run, json_t **error)
         err_set(&e, ERR_SYNTAX, "no such command");
     free(code);
     if (!ok)
-        *error = json_pack("{sssos[o]}", "ename", err_info(e.code)->ename, "evalue", jx_str(e.text), "traceback",
-                           jx_str(e.text));
+        *error = json_pack("{sssos[o]}", "ename", err_info(e.code)->ename, "evalue", jx_str(e.text),
+                           "traceback", jx_str(e.text));
     return ok;
 }
 
@@ -222,7 +224,8 @@ void interp_docs(struct buf *out)
     buf_puts(out, "the tiny interpreter\n");
 }
 
-/* Words of the table above that begin as the text before the cursor; "ä" too, for cursors in non-ASCII text. */
+/* Words of the table above that begin as the text before the cursor; "ä" too, for cursors in
+ * non-ASCII text. */
 void interp_complete(const char *code, size_t len, size_t cursor, struct completions *out)
 {
     *out = (struct completions){.start = cursor, .end = cursor};

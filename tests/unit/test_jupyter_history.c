@@ -1,4 +1,5 @@
-/* The history on its own: caps, pruning, a locked and an unusable file. What requests see is tests/protocol's part. */
+/* The history on its own: caps, pruning, a locked and an unusable file. What requests see is
+ * tests/protocol's part. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -69,8 +70,11 @@ static void in_memory(void **unused)
     history_flush(h);
     assert_false(history_pending(h));
     history_add(h, 2, "b\0c", 3);
-    answers(h, TAIL, "[[1,1,[\"a\",\"A\"]],[1,2,[\"b\xef\xbf\xbd" "c\",\"of no pending cell\"]]]");
-    answers(h, "{\"hist_access_type\":5}", "hist_access_type must be \"tail\", \"range\" or \"search\"");
+    answers(h, TAIL,
+            "[[1,1,[\"a\",\"A\"]],[1,2,[\"b\xef\xbf\xbd"
+            "c\",\"of no pending cell\"]]]");
+    answers(h, "{\"hist_access_type\":5}",
+            "hist_access_type must be \"tail\", \"range\" or \"search\"");
     history_free(h);
 }
 
@@ -125,7 +129,8 @@ static void old_entries_are_removed(void **unused)
     }
     history_free(h);
     h = history_new(path);
-    answers(h, "{\"hist_access_type\":\"range\",\"session\":1,\"start\":0,\"stop\":12}", "[[1,11,\"11\"]]");
+    answers(h, "{\"hist_access_type\":\"range\",\"session\":1,\"start\":0,\"stop\":12}",
+            "[[1,11,\"11\"]]");
     char *text = answer(h, "{\"hist_access_type\":\"search\",\"pattern\":\"*\",\"n\":99999999}");
     json_t *all = json_loads(text, 0, NULL);
     assert_int_equal(json_array_size(all), HISTORY_MAX_REPLY);
@@ -170,7 +175,7 @@ int main(void)
 {
 #define CASE(f) cmocka_unit_test_setup_teardown(f, make_folder, remove_folder)
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(in_memory),    cmocka_unit_test(caps), CASE(file_and_folder_are_private),
+        cmocka_unit_test(in_memory),   cmocka_unit_test(caps), CASE(file_and_folder_are_private),
         CASE(old_entries_are_removed), CASE(a_locked_file),    CASE(an_unusable_path),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -49,8 +49,8 @@ static void describe(struct out *list, char *text, size_t size)
     while (list) {
         struct out *next = list->next;
         size_t n = strlen(text);
-        snprintf(text + n, size - n, "%s:%.*s|", list->type ? list->type : "done", (int)list->text.len,
-                 list->text.data ? list->text.data : "");
+        snprintf(text + n, size - n, "%s:%.*s|", list->type ? list->type : "done",
+                 (int)list->text.len, list->text.data ? list->text.data : "");
         out_free(list);
         list = next;
     }

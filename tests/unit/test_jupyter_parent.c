@@ -46,8 +46,9 @@ static void who_is_watched(void **unused)
     assert_false(parent_gone(&p));
 }
 
-/* test -> middle -> child: middle ends, and the child tells through the pipe what it then thinks. The test is the new
- * parent (subreaper), so for a launcher in between (not exact) that is no reason to leave. */
+/* test -> middle -> child: middle ends, and the child tells through the pipe what it then thinks.
+ * The test is the new parent (subreaper), so for a launcher in between (not exact) that is no
+ * reason to leave. */
 static char after_the_end_of(bool exact)
 {
     int told[2];

@@ -47,7 +47,8 @@ static void tcp(void **unused)
     assert_false(c.ipc);
     assert_string_equal(c.ip, "127.0.0.1");
     assert_string_equal(c.key, "k");
-    const int expected[CH_COUNT] = {[CH_SHELL] = 5, [CH_IOPUB] = 4, [CH_STDIN] = 3, [CH_CONTROL] = 2, [CH_HB] = 1};
+    const int expected[CH_COUNT] = {
+        [CH_SHELL] = 5, [CH_IOPUB] = 4, [CH_STDIN] = 3, [CH_CONTROL] = 2, [CH_HB] = 1};
     for (int ch = 0; ch < CH_COUNT; ch++)
         assert_int_equal(c.port[ch], expected[ch]);
     connfile_release(&c);
@@ -59,10 +60,11 @@ static void other_spellings(void **unused)
     (void)unused;
     struct connfile c;
     struct err e;
-    assert_true(parse(&c,
-                      "{\"ip\":\"::1\",\"shell_port\":\"65535\",\"iopub_port\":\"0\",\"stdin_port\":0,"
-                      "\"control_port\":0,\"hb_port\":0,\"key\":\"\",\"signature_scheme\":\"hmac-sha256\"}",
-                      &e));
+    assert_true(
+        parse(&c,
+              "{\"ip\":\"::1\",\"shell_port\":\"65535\",\"iopub_port\":\"0\",\"stdin_port\":0,"
+              "\"control_port\":0,\"hb_port\":0,\"key\":\"\",\"signature_scheme\":\"hmac-sha256\"}",
+              &e));
     assert_int_equal(c.port[CH_SHELL], 65535);
     assert_string_equal(c.key, "");
     connfile_release(&c);
@@ -88,7 +90,8 @@ static void wrong_files(void **unused)
     refused("{\"ip\":\"h\",\"shell_port\":7,\"iopub_port\":7}", ERR_CONFIG, "are both 7");
     refused("{\"ip\":\"h\"," PORTS "}", ERR_CONFIG, "key must be");
     refused("{\"ip\":\"h\"," PORTS ",\"key\":null}", ERR_CONFIG, "key must be");
-    refused("{\"ip\":\"h\",\"signature_scheme\":\"hmac-sha512\"," REST "}", ERR_CONFIG, "hmac-sha256");
+    refused("{\"ip\":\"h\",\"signature_scheme\":\"hmac-sha512\"," REST "}", ERR_CONFIG,
+            "hmac-sha256");
     refused("{\"ip\":\"h\",\"signature_scheme\":1," REST "}", ERR_CONFIG, "hmac-sha256");
     refused("{\"registration_ip\":\"h\"}", ERR_NOT_IMPLEMENTED, "registration");
     refused("{\"curve_secretkey\":\"h\"}", ERR_NOT_IMPLEMENTED, "CurveZMQ");
@@ -144,8 +147,9 @@ static void ports_are_written_back(void **unused)
     struct err e;
     struct connfile c, again;
     err_init(&e);
-    static const char text[] = "{\"ip\":\"h\",\"keep\":[1,\"\xc3\xa4\"],\"shell_port\":\"0\",\"iopub_port\":0,"
-                               "\"stdin_port\":0,\"control_port\":0,\"hb_port\":9,\"key\":\"secret\"}";
+    static const char text[] =
+        "{\"ip\":\"h\",\"keep\":[1,\"\xc3\xa4\"],\"shell_port\":\"0\",\"iopub_port\":0,"
+        "\"stdin_port\":0,\"control_port\":0,\"hb_port\":9,\"key\":\"secret\"}";
     assert_true(fs_write_atomic(path, text, sizeof text - 1, 0644, &e));
     assert_true(connfile_load(&c, path, &e));
     for (int ch = 0; ch < CH_HB; ch++)
@@ -180,7 +184,7 @@ static void ports_are_written_back(void **unused)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(tcp),         cmocka_unit_test(other_spellings),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(tcp), cmocka_unit_test(other_spellings),
                                        cmocka_unit_test(wrong_files), cmocka_unit_test(caps),
                                        cmocka_unit_test(ports_are_written_back)};
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,7 @@
 /*
- * Replays the fuzz targets of wire/: every corpus file as it is, and then thousands of changed copies of it (a fixed
- * sequence, so that a failure repeats). The targets abort when something is wrong.
+ * Replays the fuzz targets of wire/: every corpus file as it is, and then thousands of changed
+ * copies of it (a fixed sequence, so that a failure repeats). The targets abort when something is
+ * wrong.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -32,9 +33,11 @@ static uint64_t next_number(void)
 /* One to four changes: a byte set, a run removed or doubled, a piece of syntax put in. */
 static void change(struct buf *b)
 {
-    static const char *const pieces[] = {"\n", "<IDS|MSG>", "{}", "\"", "\\u0000", "\xff", "null", "[", "}", ":0,", "-1"};
+    static const char *const pieces[] = {"\n",   "<IDS|MSG>", "{}", "\"",  "\\u0000", "\xff",
+                                         "null", "[",         "}",  ":0,", "-1"};
     for (uint64_t times = 1 + next_number() % 4; times > 0; times--) {
-        size_t at = b->len ? next_number() % b->len : 0, n = b->len ? next_number() % (b->len - at) % 16 : 0;
+        size_t at = b->len ? next_number() % b->len : 0,
+               n = b->len ? next_number() % (b->len - at) % 16 : 0;
         struct buf out;
         buf_init(&out, MOST_BYTES);
         buf_add(&out, b->data, at);
@@ -105,6 +108,7 @@ static void connection_files(void **unused)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(messages), cmocka_unit_test(connection_files)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(messages),
+                                       cmocka_unit_test(connection_files)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -14,7 +14,10 @@
 
 static struct signer *no_key;
 
-#define F(text) {text, sizeof text - 1}
+#define F(text)                                                                                    \
+    {                                                                                              \
+        text, sizeof text - 1                                                                      \
+    }
 #define HEADER "{\"msg_id\":\"1\",\"msg_type\":\"x_request\",\"session\":\"s\",\"more\":[1]}"
 
 static struct msg *decode(const struct frame *frames, size_t n, struct err *e)
@@ -38,8 +41,11 @@ static void whole_message(void **unused)
 {
     (void)unused;
     struct err e;
-    const struct frame frames[] = {F("id\0one"), F(""), F("<IDS|MSG>"), F(""), F(HEADER), F("{\"msg_id\":\"0\"}"),
-                                   F("{\"m\":1}"), F("{\"code\":\"a\\u0000b\"}"), F("buffer")};
+    const struct frame frames[] = {F("id\0one"),   F(""),
+                                   F("<IDS|MSG>"), F(""),
+                                   F(HEADER),      F("{\"msg_id\":\"0\"}"),
+                                   F("{\"m\":1}"), F("{\"code\":\"a\\u0000b\"}"),
+                                   F("buffer")};
     struct msg *m = decode(frames, 9, &e);
     assert_int_equal(m->n_ids, 2);
     assert_int_equal(m->ids[0].len, 6);
@@ -56,7 +62,8 @@ static void whole_message(void **unused)
 static void wrong_frames(void **unused)
 {
     (void)unused;
-    const struct frame none[] = {F("a"), F("b"), F("<ids|msg>"), F("{}"), F("{}"), F("{}"), F("{}")};
+    const struct frame none[] = {F("a"),  F("b"),  F("<ids|msg>"), F("{}"),
+                                 F("{}"), F("{}"), F("{}")};
     dropped(none, 7, "no delimiter");
     dropped(none, 0, "no delimiter");
     const struct frame whole[] = {F("<IDS|MSG>"), F(""), F(HEADER), F("{}"), F("{}"), F("{}")};
@@ -103,9 +110,12 @@ static void wrong_parts(void **unused)
         {HEADER, "{}", "[]", "metadata of a message is not a JSON object"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        const struct frame frames[] = {F("<IDS|MSG>"), F(""), {cases[i].header, strlen(cases[i].header)},
+        const struct frame frames[] = {F("<IDS|MSG>"),
+                                       F(""),
+                                       {cases[i].header, strlen(cases[i].header)},
                                        {cases[i].parent, strlen(cases[i].parent)},
-                                       {cases[i].metadata, strlen(cases[i].metadata)}, F("{}")};
+                                       {cases[i].metadata, strlen(cases[i].metadata)},
+                                       F("{}")};
         dropped(frames, 6, cases[i].why);
     }
 }
@@ -117,8 +127,10 @@ static void texts_of_the_header_at_their_cap(void **unused)
         char header[MSG_MAX_TEXT + 100], id[MSG_MAX_TEXT + 2];
         memset(id, 'i', sizeof id);
         id[len] = '\0';
-        int n = snprintf(header, sizeof header, "{\"msg_id\":\"%s\",\"msg_type\":\"x\",\"session\":\"s\"}", id);
-        const struct frame frames[] = {F("<IDS|MSG>"), F(""), {header, (size_t)n}, F("{}"), F("{}"), F("{}")};
+        int n = snprintf(header, sizeof header,
+                         "{\"msg_id\":\"%s\",\"msg_type\":\"x\",\"session\":\"s\"}", id);
+        const struct frame frames[] = {F("<IDS|MSG>"), F(""),   {header, (size_t)n},
+                                       F("{}"),        F("{}"), F("{}")};
         struct err e;
         if (len <= MSG_MAX_TEXT)
             msg_free(decode(frames, 6, &e));
@@ -131,11 +143,12 @@ static void texts_of_the_header_at_their_cap(void **unused)
 static void content_that_cannot_be_read(void **unused)
 {
     (void)unused;
-    static const char *const contents[] = {"", "null", "[]", "{\"a\":\"\\ud800\"}", "{\"a\":\"\xff\"}", "{}x"};
+    static const char *const contents[] = {
+        "", "null", "[]", "{\"a\":\"\\ud800\"}", "{\"a\":\"\xff\"}", "{}x"};
     for (size_t i = 0; i < sizeof contents / sizeof *contents; i++) {
         struct err e;
-        const struct frame frames[] = {F("<IDS|MSG>"), F(""), F(HEADER), F("{}"), F("{}"),
-                                       {contents[i], strlen(contents[i])}};
+        const struct frame frames[] = {F("<IDS|MSG>"), F(""),   F(HEADER),
+                                       F("{}"),        F("{}"), {contents[i], strlen(contents[i])}};
         struct msg *m = decode(frames, 6, &e);
         assert_true(m->content_bad);
         assert_int_equal(m->content_err.code, ERR_MALFORMED);
@@ -164,7 +177,8 @@ static void senders(void **unused)
     struct msg *m[4];
     const struct frame ids[] = {F("a"), F("b"), F("a"), F("aa")};
     for (int i = 0; i < 4; i++) {
-        const struct frame frames[] = {ids[i], F("<IDS|MSG>"), F(""), F(HEADER), F("{}"), F("{}"), F("{}")};
+        const struct frame frames[] = {ids[i],  F("<IDS|MSG>"), F(""),  F(HEADER),
+                                       F("{}"), F("{}"),        F("{}")};
         m[i] = decode(frames, 7, &e);
     }
     assert_false(msg_same_sender(m[0], m[1]));
@@ -180,7 +194,8 @@ static void packets(void **unused)
     struct err e;
     struct author a;
     struct packet p, q;
-    const struct frame frames[] = {F("id"), F("<IDS|MSG>"), F(""), F(HEADER), F("{}"), F("{}"), F("{}")};
+    const struct frame frames[] = {F("id"), F("<IDS|MSG>"), F(""),  F(HEADER),
+                                   F("{}"), F("{}"),        F("{}")};
     struct msg *m = decode(frames, 7, &e);
     author_init(&a);
     packet_init(&p, &a, "x_reply", m, NULL, strdup("{\"a\":1}"));

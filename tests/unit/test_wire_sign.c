@@ -19,7 +19,8 @@ static struct signer *make(const char *key)
     return s;
 }
 
-static enum err_code verify(struct signer *s, const char *hex, size_t len, const struct frame parts[SIGN_PARTS])
+static enum err_code verify(struct signer *s, const char *hex, size_t len,
+                            const struct frame parts[SIGN_PARTS])
 {
     struct err e;
     err_init(&e);
@@ -32,8 +33,10 @@ static enum err_code verify(struct signer *s, const char *hex, size_t len, const
 static void known_vector(void **unused)
 {
     (void)unused;
-    const struct frame parts[SIGN_PARTS] = {{"what do ya ", 11}, {"", 0}, {"want for ", 9}, {"nothing?", 8}};
-    static const char expected[] = "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843";
+    const struct frame parts[SIGN_PARTS] = {
+        {"what do ya ", 11}, {"", 0}, {"want for ", 9}, {"nothing?", 8}};
+    static const char expected[] =
+        "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843";
     char hex[SIGN_HEX + 1];
     struct signer *s = make("Jefe");
     signer_sign(s, parts, hex);
@@ -110,6 +113,7 @@ static void remembers_as_many_as_it_says(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(known_vector), cmocka_unit_test(wrong_ones),
-                                       cmocka_unit_test(without_a_key), cmocka_unit_test(remembers_as_many_as_it_says)};
+                                       cmocka_unit_test(without_a_key),
+                                       cmocka_unit_test(remembers_as_many_as_it_says)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
