@@ -1,6 +1,6 @@
-"""Starts `make lab` through the given command, waits for the server, starts our kernel there, ends everything.
+"""Starts `make lab` in the fresh root, waits for the server, asks it for our kernel, runs a cell, ends everything.
 
-Usage: serve.py LABEL SECONDS COMMAND...      COMMAND gets `lab LAB_ARGS=... LAB_PORT=...` appended
+Usage: serve.py LABEL SECONDS PROJECT COMMAND...      COMMAND runs what is appended to it inside the root
 Prints one line: what was seen and how long it took. Exit status 1 if the server or the kernel did not come.
 """
 import json
@@ -15,6 +15,16 @@ import urllib.error
 import urllib.request
 
 
+# Runs with the project's own Python: a client of the installed kernelspec, as a notebook is.
+RUN_A_CELL = """
+from jupyter_client.manager import start_new_kernel
+manager, client = start_new_kernel(kernel_name="lakebase")
+client.execute_interactive("%version", timeout=30)
+client.stop_channels()
+manager.shutdown_kernel()
+"""
+
+
 def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -22,32 +32,29 @@ def free_port():
 
 
 class Server:
-    def __init__(self, command):
+    def __init__(self, project, command):
         self.port, self.token = free_port(), secrets.token_hex(16)
         options = f"LAB_ARGS=--no-browser --ip=127.0.0.1 --IdentityProvider.token={self.token}"
         self.started = time.monotonic()
-        self.process = subprocess.Popen([*command, "lab", options, f"LAB_PORT={self.port}"], start_new_session=True,
+        self.process = subprocess.Popen([*command, "make", "-C", project, "lab", options, f"LAB_PORT={self.port}"], start_new_session=True,
                                         stdin=subprocess.DEVNULL)
 
-    def ask(self, path, body=None):
+    def ask(self, path):
         request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}",
-                                         headers={"Authorization": f"token {self.token}"},
-                                         data=json.dumps(body).encode() if body else None)
+                                         headers={"Authorization": f"token {self.token}"})
         with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=10) as answer:
             return json.load(answer)
 
-    def until(self, question, deadline, what):
-        """Poll question() until it is true; a server that ends first, or never answers, is an error."""
+    def answer(self, path, deadline):
+        """Poll until the server answers; one that ends first, or never answers, is an error."""
         while time.monotonic() < deadline:
             if self.process.poll() is not None:
-                raise SystemExit(f"make lab ended with status {self.process.returncode} before {what}")
+                raise SystemExit(f"make lab ended with status {self.process.returncode} and never answered")
             try:
-                if answer := question():
-                    return answer
+                return self.ask(path)
             except (urllib.error.URLError, ConnectionError, TimeoutError):
-                pass
-            time.sleep(0.1)
-        raise SystemExit(f"no {what} in time")
+                time.sleep(0.1)
+        raise SystemExit(f"no answer on {path} in time")
 
     def end(self):
         for sign in (signal.SIGTERM, signal.SIGKILL):
@@ -61,22 +68,22 @@ class Server:
                 continue
 
 
-def main(label, seconds, *command):
-    server = Server(command)
+def main(label, seconds, project, *command):
+    server = Server(project, command)
     try:
-        deadline = server.started + float(seconds)
-        version = server.until(lambda: server.ask("/api"), deadline, "answer on /api")["version"]
+        version = server.answer("/api", server.started + float(seconds))["version"]
         served = time.monotonic() - server.started
         specs = server.ask("/api/kernelspecs")["kernelspecs"]
         if "lakebase" not in specs:
             raise SystemExit(f"the server knows no lakebase kernel, only {sorted(specs)}")
-        kernel = server.ask("/api/kernels", {"name": "lakebase"})["id"]
-        # "idle" comes from the kernel itself: it has answered kernel_info
-        server.until(lambda: server.ask(f"/api/kernels/{kernel}")["execution_state"] == "idle",
-                     time.monotonic() + 30, "idle kernel")
+        cell = subprocess.run([*command, f"{project}/.venv/bin/python", "-c", RUN_A_CELL], text=True, timeout=120,
+                              capture_output=True)
     finally:
         server.end()
-    print(f"fresh: {label}: Jupyter server {version} after {served:.1f} s, lists lakebase, its kernel came up", flush=True)
+    if cell.returncode or not cell.stdout.strip():
+        raise SystemExit(f"the kernel does not run a cell: {cell.stderr}")
+    print(f"fresh: {label}: Jupyter server {version} after {served:.1f} s; a cell of its kernel: "
+          f"{cell.stdout.strip().splitlines()[0]}", flush=True)
 
 
 if __name__ == "__main__":
