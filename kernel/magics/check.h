@@ -1,6 +1,6 @@
 /*
- * A lab check as data: the file's format is described in notebooks/checks/README.md; here it is found, read and validated.
- * What the state of the world is, check_run.c finds out.
+ * A lab check as data: the file's format is described in notebooks/checks/README.md; here it is found, read and
+ * validated. What the state of the world is, check_run.c finds out.
  */
 #ifndef MAGICS_CHECK_H
 #define MAGICS_CHECK_H
@@ -17,10 +17,12 @@ enum { CHECK_FILE_MAX = 256 << 10, CHECKS_MAX = 50, HINTS_MAX = 10, CHECK_TIMEOU
 /* Names (ids) of all checks that can be found, in order of name. Any thread; nothing when there is no folder. */
 void check_names(void (*add)(void *self, const char *id), void *self);
 
-/* Read and validate NAME.json. ERR_NOT_FOUND lists near names, ERR_MALFORMED names the place. The caller owns the result. */
+/* Read and validate NAME.json. ERR_NOT_FOUND lists near names, ERR_MALFORMED names the place. The caller owns
+ * the result. */
 json_t *check_load(const char *name, struct err *e);
 
-/* Run the checks of a loaded file in order, show what holds. ERR_CHECK with the message of the first that does not. */
+/* Run the checks of a loaded file in order, show what holds. ERR_CHECK with the message of the first that does
+ * not. */
 bool check_run(struct magic_ctx *ctx, const json_t *file, struct err *e);
 
 #endif

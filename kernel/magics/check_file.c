@@ -1,4 +1,5 @@
-/* Finding, reading and validating the files of lab checks (see check.h). The format's reference: notebooks/checks/README.md. */
+/* Finding, reading and validating the files of lab checks (see check.h). The format's reference:
+ * notebooks/checks/README.md. */
 #include <dirent.h>
 #include <errno.h>
 #include <regex.h>
@@ -242,7 +243,8 @@ static bool check_fields(struct reading *r, const char *path, const json_t *fiel
 
 static bool check_expect(struct reading *r, const char *path, const json_t *expect, bool api)
 {
-    static const char *const of_sql[] = {"value", "rows", "matches", "error", "min", "max", "min_rows", "max_rows", NULL};
+    static const char *const of_sql[] = {"value", "rows", "matches", "error", "min", "max", "min_rows", "max_rows",
+                                         NULL};
     static const char *const of_api[] = {"exists", "fields", NULL};
     size_t kinds;
     if (!expect)
@@ -348,7 +350,8 @@ static bool is_name(const char *name)
 
 json_t *check_load(const char *name, struct err *e)
 {
-    char *folder = is_name(name) ? checks_folder() : NULL, *path = folder ? xasprintf("%s/%s.json", folder, name) : NULL;
+    char *folder = is_name(name) ? checks_folder() : NULL;
+    char *path = folder ? xasprintf("%s/%s.json", folder, name) : NULL;
     struct buf text;
     json_t *file = NULL;
     buf_init(&text, CHECK_FILE_MAX);

@@ -1,6 +1,6 @@
 /*
- * Running lab checks (see check.h): one query or API read, compared with what must hold. Nothing it does stays: SQL runs in
- * a transaction that is rolled back.
+ * Running lab checks (see check.h): one query or API read, compared with what must hold. Nothing it does stays:
+ * SQL runs in a transaction that is rolled back.
  */
 #include <regex.h>
 #include <stdint.h>
@@ -44,7 +44,8 @@ static bool equals(const json_t *want, const char *text)
     if (json_is_number(want))
         return number_of(text, &n) && n == json_number_value(want);
     if (json_is_boolean(want))
-        return strcmp(text, json_is_true(want) ? "t" : "f") == 0 || strcmp(text, json_is_true(want) ? "true" : "false") == 0;
+        return strcmp(text, json_is_true(want) ? "t" : "f") == 0 ||
+               strcmp(text, json_is_true(want) ? "true" : "false") == 0;
     return strcmp(json_string_value(want), text) == 0;
 }
 
@@ -213,11 +214,13 @@ static bool run_sql(struct probe *p, const char *on, const json_t *sql, struct e
     enum pg_tx tx = pg_tx_state(c->pg);
     bool inside = tx == PG_TX_IN_BLOCK;
     if (tx == PG_TX_FAILED) {
-        err_set(e, ERR_INVALID_STATE, "the transaction of connection '%s' has failed, so nothing can be checked in it", c->alias);
+        err_set(e, ERR_INVALID_STATE,
+                "the transaction of connection '%s' has failed, so nothing can be checked in it", c->alias);
         err_hint(e, "ROLLBACK first");
         return false;
     }
-    static const char quiet[] = "SET LOCAL client_min_messages = error", limit[] = "SET LOCAL statement_timeout = '30s'";
+    static const char quiet[] = "SET LOCAL client_min_messages = error";
+    static const char limit[] = "SET LOCAL statement_timeout = '30s'";
     bool ok = pg_run(c->pg, inside ? "SAVEPOINT lakebase_check" : "BEGIN", p->ctx->cancel, e) &&
               pg_run(c->pg, quiet, p->ctx->cancel, e) && pg_run(c->pg, limit, p->ctx->cancel, e) &&
               run_statements(p, c, sql, e);

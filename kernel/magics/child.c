@@ -38,7 +38,8 @@ struct running {
 
 bool child_is_secret(const char *name, size_t len)
 {
-    static const char *const words[] = {"TOKEN", "SECRET", "PASSWORD", "PASSWD", "PASSPHRASE", "CREDENTIAL", "API_KEY",
+    static const char *const words[] = {"TOKEN", "SECRET", "PASSWORD", "PASSWD", "PASSPHRASE", "CREDENTIAL",
+                                        "API_KEY",
                                         "ACCESS_KEY", "PRIVATE_KEY"};
     for (size_t i = 0; i < ARRAY_LEN(words); i++) {
         size_t n = strlen(words[i]);
@@ -217,7 +218,8 @@ static bool serve(struct running *r, struct cancel *cancel, struct err *e)
     }
 }
 
-/* The child is gone: take what it wrote last. A background process may hold the pipe, so the end is not waited for. */
+/* The child is gone: take what it wrote last. A background process may hold the pipe, so the end is not waited
+ * for. */
 static void drain(struct running *r)
 {
     for (int stream = OUT; stream <= ERR; stream++) {

@@ -22,9 +22,9 @@ struct child {
 };
 
 /*
- * Run it in a process group of its own; true when it ended, with its wait status. A fired token sends SIGINT to the group,
- * 2 s later SIGTERM, 2 s later SIGKILL, and the result is ERR_CANCELLED. Ends when the child ends; what that left running in the
- * background keeps running.
+ * Run it in a process group of its own; true when it ended, with its wait status. A fired token sends SIGINT to
+ * the group, 2 s later SIGTERM, 2 s later SIGKILL, and the result is ERR_CANCELLED. Ends when the child ends;
+ * what that left running in the background keeps running.
  */
 bool child_run(const struct child *c, int *status, struct cancel *cancel, struct err *e);
 

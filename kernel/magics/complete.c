@@ -1,4 +1,5 @@
-/* Tab (see interp.h): magics, sub-commands, options and choices from the descriptors; key words of SQL in plain SQL. */
+/* Tab (see interp.h): magics, sub-commands, options and choices from the descriptors; key words of SQL in plain
+ * SQL. */
 #include <ctype.h>
 #include <string.h>
 #include <strings.h>

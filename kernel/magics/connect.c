@@ -195,14 +195,16 @@ bool connect_ensure(struct magic_ctx *ctx, struct connection *c, struct err *e)
         return true;
     if (c->in_tx) {
         c->in_tx = false;
-        err_set(e, ERR_CONNECT, "the session of connection '%s' was lost inside a transaction, so its changes are undone",
+        err_set(e, ERR_CONNECT,
+                "the session of connection '%s' was lost inside a transaction, so its changes are undone",
                 c->alias);
         err_hint(e, "run the transaction again from its BEGIN; the next statement opens a new session");
         return false;
     }
     if (c->instance && strcmp(c->workspace, ctx->session->target) != 0) {
         /* Another workspace may have an instance of the same name. */
-        err_set(e, ERR_INVALID_STATE, "the session of connection '%s' was lost, and its instance is in another workspace",
+        err_set(e, ERR_INVALID_STATE,
+                "the session of connection '%s' was lost, and its instance is in another workspace",
                 c->alias);
         err_hint(e, "%%workspace %s goes back there; %%connect opens a new one here", c->workspace);
         return false;
@@ -217,7 +219,8 @@ bool connect_ensure(struct magic_ctx *ctx, struct connection *c, struct err *e)
     c->pg = fresh.pg;
     fresh.pg = NULL;
     connection_release(&fresh);
-    sink_warn(ctx->out, "The session of connection %s was lost. This is a new one, with a new login: settings, temporary "
+    sink_warn(ctx->out,
+              "The session of connection %s was lost. This is a new one, with a new login: settings, temporary "
                         "tables and prepared statements of the old one are gone.\n", c->alias);
     return true;
 }

@@ -1,4 +1,5 @@
-/* A cancel token that also fires after a time: for a statement with a time limit. The user's token still works through it. */
+/* A cancel token that also fires after a time: for a statement with a time limit. The user's token still works
+ * through it. */
 #ifndef MAGICS_DEADLINE_H
 #define MAGICS_DEADLINE_H
 

@@ -11,7 +11,8 @@
 enum { TABLES_MAX = 20, ROWS_MAX = 1000, COLUMNS_MAX = 64 };
 
 const struct arg_row describe_rows[] = {
-    {.name = "pattern", .positional = true, .type = ARG_REST, .help = "a name, SCHEMA.NAME; * and ? are wildcards"}, {.name = NULL}};
+    {.name = "pattern", .positional = true, .type = ARG_REST, .help = "a name, SCHEMA.NAME; * and ? are wildcards"},
+    {.name = NULL}};
 
 struct showing {
     struct magic_ctx *ctx;
@@ -77,7 +78,8 @@ static void end(void *self, const char *footer)
     }
     /* The footer takes the place of the line that would say so. */
     if (footer && t->n_rows < t->seen)
-        footer = arena_printf(s->ctx->arena, "(%zu of %llu rows shown)%s%s", t->n_rows, t->seen, *footer ? "\n" : "", footer);
+        footer = arena_printf(s->ctx->arena, "(%zu of %llu rows shown)%s%s", t->n_rows, t->seen, *footer ? "\n" : "",
+                              footer);
     if (footer)
         table_set_footer(t, footer);
     s->pending = s->n <= TABLES_MAX;
@@ -90,7 +92,8 @@ bool describe_run(struct magic_ctx *ctx, const struct args *args, struct err *e)
         return false;
     struct showing s = {.ctx = ctx, .pattern = args_get(args, "pattern")};
     table_init(&s.table);
-    const struct pg_listing out = {.self = &s, .begin = begin, .rows = {.self = &s, .columns = columns, .row = row}, .end = end};
+    const struct pg_listing out = {.self = &s, .begin = begin, .rows = {.self = &s, .columns = columns, .row = row},
+                                   .end = end};
     bool ok = pg_describe(c->pg, ctx->name, s.pattern, &out, ctx->cancel, e);
     connect_used(c, ok, e);
     show_pending(&s, ok);

@@ -206,7 +206,8 @@ static void put_group(const char *group, enum help_form form, struct buf *out)
             continue;
         if (!any) {
             const char *name = group ? group : "other";
-            buf_printf(out, form == HELP_MARKDOWN ? "\n**%c%s**\n\n| magic | what it does |\n| --- | --- |\n" : "\n%c%s\n",
+            static const char head[] = "\n**%c%s**\n\n| magic | what it does |\n| --- | --- |\n";
+            buf_printf(out, form == HELP_MARKDOWN ? head : "\n%c%s\n",
                        name[0] >= 'a' ? name[0] - 32 : name[0], name + 1);
         }
         any = true;

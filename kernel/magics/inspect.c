@@ -1,4 +1,5 @@
-/* Shift-Tab (see interp.h): what the descriptors say about the word at the cursor. SQL words are not explained here. */
+/* Shift-Tab (see interp.h): what the descriptors say about the word at the cursor. SQL words are not explained
+ * here. */
 #include <string.h>
 
 #include "base/jx.h"

@@ -1,6 +1,6 @@
 /*
- * The interpreter (see interp.h): cell → items → run in order, the first error ends the cell. What a magic does is in its
- * own file; how SQL is run is in statement.c.
+ * The interpreter (see interp.h): cell → items → run in order, the first error ends the cell. What a magic does
+ * is in its own file; how SQL is run is in statement.c.
  */
 #include "magics/interp.h"
 
@@ -194,7 +194,8 @@ static void add_which(json_t *bundle, const struct cell_items *items, size_t at)
     char line[200];
     if (items->count < 2)
         return;
-    snprintf(line, sizeof line, "CELL:  part %zu of %zu (line %d) failed%s", at + 1, items->count, items->items[at].line,
+    snprintf(line, sizeof line, "CELL:  part %zu of %zu (line %d) failed%s", at + 1, items->count,
+             items->items[at].line,
              at + 1 < items->count ? "; the rest was not run" : "");
     json_array_append_new(json_object_get(bundle, "traceback"), jx_str(line));
 }
@@ -207,7 +208,8 @@ static json_t *make_bundle(const struct cell_run *run, struct err *e)
         e->line = 0;
     free(hidden);
     const char *condition = e->code == ERR_SQL ? pg_condition(e->sqlstate) : NULL;
-    const char *advice = e->sqlstate[0] && e->code != ERR_CANCELLED && e->code != ERR_TIMEOUT ? pg_advice(e->sqlstate) : NULL;
+    bool told = e->code == ERR_CANCELLED || e->code == ERR_TIMEOUT || !e->sqlstate[0];
+    const char *advice = told ? NULL : pg_advice(e->sqlstate);
     return error_bundle(e, condition, advice, run->code, run->len);
 }
 

@@ -1,6 +1,6 @@
 /*
- * The interpreter: what the kernel calls with a cell. Knows no sockets; it shows through a sink and asks through a host,
- * so tests run it in memory.
+ * The interpreter: what the kernel calls with a cell. Knows no sockets; it shows through a sink and asks through
+ * a host, so tests run it in memory.
  */
 #ifndef MAGICS_INTERP_H
 #define MAGICS_INTERP_H
@@ -31,14 +31,15 @@ struct cell_run {
  * result is false; everything shown before stays shown. Cell thread. */
 bool interp_run(struct session *s, const struct cell_run *run, json_t **error);
 
-/* The cell as the history may keep it: values of secret arguments, passwords in URIs, conninfos and SQL, and tokens replaced
- * by "****". NULL: nothing to hide, keep it as it is. The caller frees it. Any thread. */
+/* The cell as the history may keep it: values of secret arguments, passwords in URIs, conninfos and SQL, and
+ * tokens replaced by "****". NULL: nothing to hide, keep it as it is. The caller frees it. Any thread. */
 char *interp_redact(const char *code, size_t len);
 
 /* The reference of all magics as Markdown, appended. For `lakebase-kernel --print-docs`. Any thread. */
 void interp_docs(struct buf *out);
 
-/* For completion and inspection: from the descriptors and the lexer only, any thread, no session. Offsets are bytes. */
+/* For completion and inspection: from the descriptors and the lexer only, any thread, no session. Offsets are
+ * bytes. */
 struct completion {
     const char *text, *type, *help; /* type: JupyterLab's icon name: "magic", "property", "keyword", "text" */
 };

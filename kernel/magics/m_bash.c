@@ -15,17 +15,19 @@ static void show(void *self, bool is_stderr, const char *text, size_t len)
 static bool run(struct magic_ctx *ctx, const struct args *args, struct err *e)
 {
     (void)args;
-    /* Not on standard input, where a program of the script could eat the rest of the script, and not in an argument, which
-     * everybody can read. */
+    /* Not on standard input, where a program of the script could eat the rest of the script, and not in an
+     * argument, which everybody can read. */
     const char *argv[] = {"bash", "/dev/fd/3", NULL};
-    struct child child = {.argv = argv, .input = ctx->body, .input_len = ctx->body_len, .self = ctx->out, .output = show};
+    struct child child = {.argv = argv, .input = ctx->body, .input_len = ctx->body_len, .self = ctx->out,
+                          .output = show};
     int status = 0;
     if (!child_run(&child, &status, ctx->cancel, e))
         return false;
     if (status == 0)
         return true;
     if (WIFSIGNALED(status))
-        return err_set(e, ERR_BAD_REQUEST, "bash was ended by signal %d (%s)", WTERMSIG(status), strsignal(WTERMSIG(status)));
+        return err_set(e, ERR_BAD_REQUEST, "bash was ended by signal %d (%s)", WTERMSIG(status),
+                       strsignal(WTERMSIG(status)));
     return err_set(e, ERR_BAD_REQUEST, "bash ended with exit status %d", WEXITSTATUS(status));
 }
 

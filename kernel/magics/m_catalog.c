@@ -80,7 +80,8 @@ static bool add_catalogs(void *self, const void *page, const char **next_token)
     const struct catalog_info_list *list = page;
     const struct catalog_info *items = list->catalogs.items;
     for (size_t i = 0; i < list->catalogs.count; i++)
-        table_add_texts(t, (const char *const[]){items[i].name, items[i].catalog_type, items[i].owner, items[i].comment});
+        table_add_texts(t, (const char *const[]){items[i].name, items[i].catalog_type, items[i].owner,
+                                                 items[i].comment});
     *next_token = list->next_page_token;
     return true;
 }
@@ -268,7 +269,8 @@ static bool run_drop(struct magic_ctx *ctx, const struct args *args, struct err 
 /* ---- descriptor ---- */
 
 #define CATALOG_ROW \
-    {.name = "catalog", .positional = true, .type = ARG_WORD, .flags = ARG_REQUIRED, .complete = "catalog", .help = "name of the catalog"}
+    {.name = "catalog", .positional = true, .type = ARG_WORD, .flags = ARG_REQUIRED, .complete = "catalog", \
+     .help = "name of the catalog"}
 #define YES_ROW {.name = "yes", .letter = 'y', .type = ARG_FLAG, .help = "do not ask"}
 #define END {.name = NULL}
 
@@ -276,7 +278,8 @@ static const struct arg_row register_rows[] = {
     {.name = "create-database", .type = ARG_FLAG, .help = "create the database when it does not exist"},
     {.name = "if-not-exists", .type = ARG_FLAG, .help = "a catalog that shows this database already is no error"},
     YES_ROW, CATALOG_ROW,
-    {.name = "target", .positional = true, .type = ARG_WORD, .flags = ARG_REQUIRED, .placeholder = "INSTANCE[/DATABASE]",
+    {.name = "target", .positional = true, .type = ARG_WORD, .flags = ARG_REQUIRED,
+     .placeholder = "INSTANCE[/DATABASE]",
      .complete = "instance", .help = "the database; databricks_postgres when only the instance is named"},
     END};
 static const struct arg_row no_rows[] = {END};

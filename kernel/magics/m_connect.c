@@ -32,7 +32,8 @@ static void announce(struct magic_ctx *ctx, const struct connection *c)
     char tls[64];
     const char *full = pg_tls(c->pg);
     snprintf(tls, sizeof tls, "%.*s", (int)strcspn(full, ","), *full ? full : "no TLS");
-    sink_printf(ctx->out, "Connected to %s: database %s, user %s, PostgreSQL %s, %s.\n", connect_where(ctx, c), c->dbname,
+    sink_printf(ctx->out, "Connected to %s: database %s, user %s, PostgreSQL %s, %s.\n", connect_where(ctx, c),
+                c->dbname,
                 pg_user(c->pg), connect_major(ctx, c), tls);
 }
 
@@ -74,7 +75,8 @@ static bool run(struct magic_ctx *ctx, const struct args *args, struct err *e)
 }
 
 static const struct arg_row rows[] = {
-    {.name = "target", .positional = true, .type = ARG_WORD, .flags = ARG_REQUIRED | ARG_REPEAT, .complete = "instance",
+    {.name = "target", .positional = true, .type = ARG_WORD, .flags = ARG_REQUIRED | ARG_REPEAT,
+     .complete = "instance",
      .help = "INSTANCE, INSTANCE/DATABASE, a postgresql:// URI, or key=value words (service=NAME too)"},
     {.name = "alias", .positional = true, .type = ARG_WORD, .keyword = "as",
      .help = "what to call the connection; else the name of the instance"},

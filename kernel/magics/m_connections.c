@@ -17,7 +17,8 @@ static bool run(struct magic_ctx *ctx, const struct args *args, struct err *e)
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         table_add_column(&t, names[i], NULL, TABLE_LEFT);
     for (struct connection *c = ctx->session->connections; c; c = c->next)
-        table_add_texts(&t, (const char *const[]){c == ctx->session->current ? "*" : "", c->alias, connect_where(ctx, c),
+        table_add_texts(&t, (const char *const[]){c == ctx->session->current ? "*" : "", c->alias,
+                                                  connect_where(ctx, c),
                                                   c->dbname, pg_user(c->pg), connection_state(c)});
     statement_show(ctx, &t);
     table_release(&t);

@@ -54,7 +54,8 @@ static bool run(struct magic_ctx *ctx, const struct args *args, struct err *e)
 
 static const struct arg_row rows[] = {
     {.name = "reveal", .type = ARG_FLAG, .help = "show the token; it is then in the notebook's output"},
-    {.name = "instance", .positional = true, .type = ARG_WORD, .complete = "instance", .help = "else the one of the current connection"},
+    {.name = "instance", .positional = true, .type = ARG_WORD, .complete = "instance",
+     .help = "else the one of the current connection"},
     {.name = NULL}};
 
 const struct magic magic_credential = {

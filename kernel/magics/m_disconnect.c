@@ -18,7 +18,8 @@ static bool run(struct magic_ctx *ctx, const struct args *args, struct err *e)
 
 static const struct arg_row rows[] = {
     {.name = "force", .type = ARG_FLAG, .help = "also when a transaction is open: it is undone"},
-    {.name = "alias", .positional = true, .type = ARG_WORD, .complete = "connection", .help = "an open connection; else the current one"},
+    {.name = "alias", .positional = true, .type = ARG_WORD, .complete = "connection",
+     .help = "an open connection; else the current one"},
     {.name = NULL}};
 
 const struct magic magic_disconnect = {

@@ -42,7 +42,8 @@ static bool run(struct magic_ctx *ctx, const struct args *args, struct err *e)
 }
 
 static const struct arg_row rows[] = {
-    {.name = "name", .positional = true, .type = ARG_WORD, .complete = "magic", .help = "a magic, with or without its sign"},
+    {.name = "name", .positional = true, .type = ARG_WORD, .complete = "magic",
+     .help = "a magic, with or without its sign"},
     {.name = "sub", .positional = true, .type = ARG_WORD, .help = "one of its sub-commands"},
     {.name = NULL}};
 

@@ -15,7 +15,8 @@ static const char *capacity_of(const struct database_instance *i)
 
 static void say_state(struct magic_ctx *ctx, const struct database_instance *i)
 {
-    sink_printf(ctx->out, "Instance %s is %s (%s).\n", text_or_empty(i->name), text_or_empty(i->state), capacity_of(i));
+    sink_printf(ctx->out, "Instance %s is %s (%s).\n", text_or_empty(i->name), text_or_empty(i->state),
+                capacity_of(i));
 }
 
 /* Wait, then one stable line. */
@@ -75,7 +76,8 @@ static bool run_create(struct magic_ctx *ctx, const struct args *args, struct er
         return false;
     if (there)
         return keep_existing(ctx, name, e);
-    const char *what = arena_printf(ctx->arena, "Create instance '%s' (%s)", name, capacity ? capacity : "default capacity");
+    const char *size = capacity ? capacity : "default capacity";
+    const char *what = arena_printf(ctx->arena, "Create instance '%s' (%s)", name, size);
     if (!remote_consent(ctx, what, false, args_flag(args, "yes"), e))
         return false;
     struct database_instance request = {.name = xstrdup(name), .capacity = xstrdup(capacity)}, made = {0};
@@ -104,7 +106,8 @@ static bool add_page(void *self, const void *page, const char **next_token)
     const struct database_instance_list *list = page;
     const struct database_instance *items = list->database_instances.items;
     for (size_t i = 0; i < list->database_instances.count; i++)
-        table_add_texts(t, (const char *const[]){items[i].name, items[i].state, capacity_of(&items[i]), items[i].pg_version,
+        table_add_texts(t, (const char *const[]){items[i].name, items[i].state, capacity_of(&items[i]),
+                                                 items[i].pg_version,
                                                  items[i].creator});
     *next_token = list->next_page_token;
     return true;
@@ -264,24 +267,29 @@ static bool run_delete(struct magic_ctx *ctx, const struct args *args, struct er
 /* ---- descriptor ---- */
 
 #define NAME_ROW \
-    {.name = "name", .positional = true, .type = ARG_WORD, .flags = ARG_REQUIRED, .complete = "instance", .help = "the instance"}
+    {.name = "name", .positional = true, .type = ARG_WORD, .flags = ARG_REQUIRED, .complete = "instance", \
+     .help = "the instance"}
 #define YES_ROW {.name = "yes", .letter = 'y', .type = ARG_FLAG, .help = "do not ask"}
 #define END {.name = NULL}
 
 static const struct arg_row create_rows[] = {
-    {.name = "capacity", .type = ARG_CHOICE, .choices = capacities, .help = "its size; the workspace's default is CU_2"},
-    {.name = "retention", .type = ARG_INT, .min = 2, .max = 35, .placeholder = "DAYS", .help = "how far back it can be restored"},
+    {.name = "capacity", .type = ARG_CHOICE, .choices = capacities,
+     .help = "its size; the workspace's default is CU_2"},
+    {.name = "retention", .type = ARG_INT, .min = 2, .max = 35, .placeholder = "DAYS",
+     .help = "how far back it can be restored"},
     {.name = "if-not-exists", .type = ARG_FLAG, .help = "an instance that exists is no error and is left as it is"},
     YES_ROW,
-    {.name = "name", .positional = true, .type = ARG_WORD, .flags = ARG_REQUIRED, .help = "1 to 63 letters, digits and hyphens"},
+    {.name = "name", .positional = true, .type = ARG_WORD, .flags = ARG_REQUIRED,
+     .help = "1 to 63 letters, digits and hyphens"},
     END};
 static const struct arg_row show_rows[] = {
-    {.name = "all", .letter = 'a', .type = ARG_FLAG, .help = "also what differs from run to run: uid, creation time"}, NAME_ROW, END};
+    {.name = "all", .letter = 'a', .type = ARG_FLAG, .help = "also what differs from run to run: uid, creation time"},
+    NAME_ROW, END};
 static const struct arg_row name_rows[] = {NAME_ROW, END};
 static const struct arg_row no_rows[] = {END};
 static const struct arg_row resize_rows[] = {
-    {.name = "capacity", .type = ARG_CHOICE, .flags = ARG_REQUIRED, .choices = capacities, .help = "the new size"}, YES_ROW,
-    NAME_ROW, END};
+    {.name = "capacity", .type = ARG_CHOICE, .flags = ARG_REQUIRED, .choices = capacities, .help = "the new size"},
+    YES_ROW, NAME_ROW, END};
 static const struct arg_row delete_rows[] = {
     YES_ROW, {.name = "force", .type = ARG_FLAG, .help = "also instances that were branched from it"}, NAME_ROW, END};
 

@@ -73,10 +73,12 @@ static bool run_list(struct magic_ctx *ctx, const struct args *args, struct err 
 }
 
 #define NAME_ROW \
-    {.name = "name", .positional = true, .type = ARG_WORD, .flags = ARG_REQUIRED, .complete = "check", .help = "the check, as the exercise names it"}
+    {.name = "name", .positional = true, .type = ARG_WORD, .flags = ARG_REQUIRED, .complete = "check", \
+     .help = "the check, as the exercise names it"}
 
 static const struct arg_row check_rows[] = {NAME_ROW, {.name = NULL}};
-static const struct arg_row hint_rows[] = {{.name = "all", .letter = 'a', .type = ARG_FLAG, .help = "all of them"}, NAME_ROW, {.name = NULL}};
+static const struct arg_row hint_rows[] = {
+    {.name = "all", .letter = 'a', .type = ARG_FLAG, .help = "all of them"}, NAME_ROW, {.name = NULL}};
 static const struct arg_row no_rows[] = {{.name = NULL}};
 
 static const struct magic_sub subs[] = {

@@ -43,7 +43,8 @@ static bool run(struct magic_ctx *ctx, const struct args *args, struct err *e)
 }
 
 static const struct arg_row rows[] = {
-    {.name = "name", .positional = true, .type = ARG_WORD, .complete = "setting", .help = "the setting; without it all are shown"},
+    {.name = "name", .positional = true, .type = ARG_WORD, .complete = "setting",
+     .help = "the setting; without it all are shown"},
     {.name = "value", .positional = true, .type = ARG_WORD, .help = "its new value"},
     {.name = NULL}};
 

@@ -6,7 +6,8 @@
 #include "pg/exec.h"
 
 /* All or nothing: the statements inside BEGIN … COMMIT, undone by the first error. */
-static bool run_atomic(struct magic_ctx *ctx, struct connection *c, const char *sql, size_t len, const struct settings *s,
+static bool run_atomic(struct magic_ctx *ctx, struct connection *c, const char *sql, size_t len,
+                       const struct settings *s,
                        struct err *e)
 {
     if (!connect_ensure(ctx, c, e))
@@ -53,15 +54,21 @@ static bool run(struct magic_ctx *ctx, const struct args *args, struct err *e)
     struct connection *c = session_connection(ctx->session, args_get(args, "on"), e);
     if (!c)
         return false;
-    return args_flag(args, "atomic") ? run_atomic(ctx, c, sql, len, &s, e) : statement_run_all(ctx, c, sql, len, &s, e);
+    if (args_flag(args, "atomic"))
+        return run_atomic(ctx, c, sql, len, &s, e);
+    return statement_run_all(ctx, c, sql, len, &s, e);
 }
 
 static const struct arg_row rows[] = {
-    {.name = "on", .type = ARG_WORD, .placeholder = "ALIAS", .complete = "connection", .help = "the connection to use; else the current one"},
-    {.name = "limit", .type = ARG_INT, .min = 1, .max = 10000, .placeholder = "N", .help = "how many rows of a result are shown"},
+    {.name = "on", .type = ARG_WORD, .placeholder = "ALIAS", .complete = "connection",
+     .help = "the connection to use; else the current one"},
+    {.name = "limit", .type = ARG_INT, .min = 1, .max = 10000, .placeholder = "N",
+     .help = "how many rows of a result are shown"},
     {.name = "timeout", .type = ARG_DURATION, .placeholder = "T", .help = "cancel a statement that takes longer"},
-    {.name = "atomic", .type = ARG_FLAG, .help = "all statements in one transaction: the first error undoes them all"},
-    {.name = "sql", .positional = true, .type = ARG_REST, .placeholder = "STATEMENT", .help = "with %sql: the statement; %%sql takes the lines below"},
+    {.name = "atomic", .type = ARG_FLAG,
+     .help = "all statements in one transaction: the first error undoes them all"},
+    {.name = "sql", .positional = true, .type = ARG_REST, .placeholder = "STATEMENT",
+     .help = "with %sql: the statement; %%sql takes the lines below"},
     {.name = NULL}};
 
 const struct magic magic_sql = {

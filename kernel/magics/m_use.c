@@ -12,7 +12,8 @@ static bool run(struct magic_ctx *ctx, const struct args *args, struct err *e)
 }
 
 static const struct arg_row rows[] = {
-    {.name = "alias", .positional = true, .type = ARG_WORD, .flags = ARG_REQUIRED, .complete = "connection", .help = "an open connection"},
+    {.name = "alias", .positional = true, .type = ARG_WORD, .flags = ARG_REQUIRED, .complete = "connection",
+     .help = "an open connection"},
     {.name = NULL}};
 
 const struct magic magic_use = {

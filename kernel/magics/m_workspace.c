@@ -55,7 +55,8 @@ static bool run(struct magic_ctx *ctx, const struct args *args, struct err *e)
 
 static const char *const targets[] = {"local", "env", "status", NULL};
 static const struct arg_row rows[] = {
-    {.name = "target", .positional = true, .type = ARG_WORD, .choices = targets, .placeholder = "local|env|PROFILE|status",
+    {.name = "target", .positional = true, .type = ARG_WORD, .choices = targets,
+     .placeholder = "local|env|PROFILE|status",
      .help = "local: the one on this machine; env: what DATABRICKS_HOST and the like say; else a profile of ~/.databrickscfg"},
     {.name = NULL}};
 

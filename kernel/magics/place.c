@@ -47,7 +47,8 @@ static bool is_magic_line(const char *code, size_t start)
 static void find_word(const char *code, size_t len, size_t cursor, bool whole, bool sql, struct place *out)
 {
     out->start = out->end = cursor;
-    while (out->start > 0 && (sql ? in_sql_word(code[out->start - 1]) : !isspace((unsigned char)code[out->start - 1])))
+    while (out->start > 0 && (sql ? in_sql_word(code[out->start - 1])
+                              : !isspace((unsigned char)code[out->start - 1])))
         out->start--;
     while (whole && out->end < len && (sql ? in_sql_word(code[out->end]) : !isspace((unsigned char)code[out->end])))
         out->end++;
@@ -70,7 +71,8 @@ static void find_option(const char *code, struct place *out)
     }
     for (const struct arg_row *r = out->rows; r && r->name; r++) {
         size_t n = strlen(r->name);
-        bool is_long = to - from == n + 2 && memcmp(code + from, "--", 2) == 0 && memcmp(code + from + 2, r->name, n) == 0;
+        bool is_long = to - from == n + 2 && memcmp(code + from, "--", 2) == 0 &&
+            memcmp(code + from + 2, r->name, n) == 0;
         bool is_short = r->letter && to - from == 2 && code[from] == '-' && code[from + 1] == r->letter;
         if (!r->positional && r->type != ARG_FLAG && (is_long || is_short))
             out->option = r->name;
@@ -138,7 +140,8 @@ void place_find(const char *code, size_t len, size_t cursor, bool whole, struct 
     if (out->start <= at) {
         out->kind = PLACE_NAME;
         out->start = at;
-        out->magic = name < len ? magic_find(code + name, name_end > name ? name_end - name : 0, out->magic_kind) : NULL;
+        if (name < len)
+            out->magic = magic_find(code + name, name_end - name, out->magic_kind);
         return;
     }
     size_t limit = at;

@@ -1,6 +1,6 @@
 /*
- * What of a cell must not be kept in a history (see interp.h): values of secret arguments, passwords in URIs, conninfos and SQL,
- * and things that look like tokens. Better one mask too many than one too few.
+ * What of a cell must not be kept in a history (see interp.h): values of secret arguments, passwords in URIs,
+ * conninfos and SQL, and things that look like tokens. Better one mask too many than one too few.
  */
 #include <ctype.h>
 #include <stdlib.h>
@@ -140,7 +140,8 @@ static void find_tokens(struct spans *s, const char *code, size_t len)
 }
 
 /* Values of secret rows: the arguments' text is searched for the value, since places are not kept by args_parse. */
-static void find_arguments(struct spans *s, const char *code, const struct cell_item *item, const struct arg_row *rows,
+static void find_arguments(struct spans *s, const char *code, const struct cell_item *item,
+                           const struct arg_row *rows,
                            const char *text, size_t len)
 {
     struct err none = {0};

@@ -1,4 +1,5 @@
-/* The table of magics, made from list.def (see magic.h), and look-up by name. What a magic does is in its own file. */
+/* The table of magics, made from list.def (see magic.h), and look-up by name. What a magic does is in its own
+ * file. */
 #include <string.h>
 
 #include "base/xalloc.h"

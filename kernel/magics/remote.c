@@ -186,7 +186,9 @@ bool remote_consent(struct magic_ctx *ctx, const char *what, bool always, bool y
         return false;
     if (yes || (dbx_is_local(c) && !always))
         return true;
-    const char *where = dbx_is_local(c) ? "" : arena_printf(ctx->arena, " on %s, where it may cost money", dbx_host(c));
+    const char *where = "";
+    if (!dbx_is_local(c))
+        where = arena_printf(ctx->arena, " on %s, where it may cost money", dbx_host(c));
     struct err asked = {0};
     if (ask(ctx, arena_printf(ctx->arena, "%s%s? [y/N] ", what, where), &asked))
         return true;

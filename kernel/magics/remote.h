@@ -1,6 +1,6 @@
 /*
- * The workspace that the magics talk to: the local one (started when it does not run), or one of Databricks by profile. Opened
- * on first need. What a magic does with it is its own business.
+ * The workspace that the magics talk to: the local one (started when it does not run), or one of Databricks by
+ * profile. Opened on first need. What a magic does with it is its own business.
  */
 #ifndef MAGICS_REMOTE_H
 #define MAGICS_REMOTE_H
@@ -11,8 +11,9 @@
 #include "databricks/client.h"
 #include "magics/magic.h"
 
-/* The client, ready for calls; borrowed, good until the cell ends. Local: `lakebase-workspace start` is run once in a cell, so a
- * workspace that died is back. The program: $LAKEBASE_WORKSPACE_PROGRAM, else beside this one. NULL on failure. */
+/* The client, ready for calls; borrowed, good until the cell ends. Local: `lakebase-workspace start` is run once
+ * in a cell, so a workspace that died is back. The program: $LAKEBASE_WORKSPACE_PROGRAM, else beside this one.
+ * NULL on failure. */
 struct dbx_client *remote_client(struct magic_ctx *ctx, struct err *e);
 /* dbx_call on it. */
 bool remote_call(struct magic_ctx *ctx, enum dbx_route route, const struct dbx_param *params, const void *request,
@@ -29,9 +30,9 @@ const char *remote_me(struct magic_ctx *ctx, struct err *e);
 const char *remote_ca(struct magic_ctx *ctx);
 
 /*
- * May `what` ("create instance 'x'") be done? always: ask also on a local workspace, because it destroys. yes: the user said so
- * on the command line. Asks on the front end; ERR_INVALID_STATE with a hint at --yes when that cannot be asked,
- * ERR_CANCELLED when the answer is no.
+ * May `what` ("create instance 'x'") be done? always: ask also on a local workspace, because it destroys. yes:
+ * the user said so on the command line. Asks on the front end; ERR_INVALID_STATE with a hint at --yes when that
+ * cannot be asked, ERR_CANCELLED when the answer is no.
  */
 bool remote_consent(struct magic_ctx *ctx, const char *what, bool always, bool yes, struct err *e);
 
@@ -43,7 +44,8 @@ bool remote_instance(struct magic_ctx *ctx, const char *name, struct database_in
 bool remote_wait(struct magic_ctx *ctx, const char *name, const char *want, const char *label,
                  struct database_instance *out, struct err *e);
 
-/* Walk a list route: `page` is called with each page (the route's response model); false ends the walk. At most 1000 pages. */
+/* Walk a list route: `page` is called with each page (the route's response model); false ends the walk. At most
+ * 1000 pages. */
 typedef bool remote_page_fn(void *self, const void *page, const char **next_token);
 bool remote_pages(struct magic_ctx *ctx, enum dbx_route route, const struct dbx_param *params, remote_page_fn *page,
                   void *self, struct err *e);

@@ -58,8 +58,8 @@ struct session {
 
 /* By alias; NULL: none. */
 struct connection *session_find(struct session *s, const char *alias);
-/* The connection to use: `alias`, or the current one when it is NULL. NULL with ERR_NOT_FOUND or ERR_CONNECT, which says how
- * to connect. */
+/* The connection to use: `alias`, or the current one when it is NULL. NULL with ERR_NOT_FOUND or ERR_CONNECT,
+ * which says how to connect. */
 struct connection *session_connection(struct session *s, const char *alias, struct err *e);
 /* Take a connection (its strings and pg). One of the same alias must be gone. It becomes the current one. */
 struct connection *session_add(struct session *s, const struct connection *c);

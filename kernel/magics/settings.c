@@ -36,7 +36,8 @@ static bool put_int(long long *to, const struct setting *row, const char *value,
     errno = 0;
     long long n = strtoll(value, &end, 10);
     if (end == value || *end || errno || n < row->min || n > row->max)
-        return err_set(e, ERR_USAGE, "%s is a number from %lld to %lld, not '%.50s'", row->name, row->min, row->max, value);
+        return err_set(e, ERR_USAGE, "%s is a number from %lld to %lld, not '%.50s'", row->name, row->min, row->max,
+                       value);
     *to = n;
     return true;
 }
@@ -44,7 +45,8 @@ static bool put_int(long long *to, const struct setting *row, const char *value,
 /* Durations are read by args_parse, so that they are the same everywhere. */
 static bool put_duration(long long *to, const struct setting *row, const char *value, struct err *e)
 {
-    static const struct arg_row rows[] = {{.name = "value", .positional = true, .type = ARG_DURATION}, {.name = NULL}};
+    static const struct arg_row rows[] = {{.name = "value", .positional = true, .type = ARG_DURATION},
+                                          {.name = NULL}};
     struct arena arena;
     struct err bad = {0};
     arena_init(&arena);
@@ -52,7 +54,8 @@ static bool put_duration(long long *to, const struct setting *row, const char *v
     long long ms = args ? args_int(args, "value", -1) : -1;
     arena_release(&arena);
     if (ms < row->min || ms > row->max)
-        return err_set(e, ERR_USAGE, "%s is a duration such as 500ms, 30s or 5m, at most 24h, not '%.50s'", row->name, value);
+        return err_set(e, ERR_USAGE, "%s is a duration such as 500ms, 30s or 5m, at most 24h, not '%.50s'", row->name,
+                       value);
     *to = ms;
     return true;
 }

@@ -1,6 +1,6 @@
 /*
- * SQL on a connection (see statement.h). Rows are streamed into a table that keeps what is shown and counts the rest, so
- * memory stays flat. Splitting text into statements is cell/, talking to the server is pg/.
+ * SQL on a connection (see statement.h). Rows are streamed into a table that keeps what is shown and counts the
+ * rest, so memory stays flat. Splitting text into statements is cell/, talking to the server is pg/.
  */
 #include "magics/statement.h"
 
@@ -174,7 +174,8 @@ static bool open_error(struct magic_ctx *ctx, const char *at, struct err *e)
     return false;
 }
 
-bool statement_run_all(struct magic_ctx *ctx, struct connection *c, const char *text, size_t len, const struct settings *s,
+bool statement_run_all(struct magic_ctx *ctx, struct connection *c, const char *text, size_t len,
+                       const struct settings *s,
                        struct err *e)
 {
     struct sql_span span = {0}, next = {0};

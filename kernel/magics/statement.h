@@ -9,12 +9,14 @@
 #include "magics/magic.h"
 #include "magics/session.h"
 
-/* One statement, a slice of ctx->cell; s says how it is run and shown. Rows become a table, a command its tag, notices go to stderr. On
- * failure *e carries the place in the cell, and what came before is shown. */
+/* One statement, a slice of ctx->cell; s says how it is run and shown. Rows become a table, a command its tag,
+ * notices go to stderr. On failure *e carries the place in the cell, and what came before is shown. */
 bool statement_run(struct magic_ctx *ctx, struct connection *c, const char *sql, size_t len, const struct settings *s,
                    struct err *e);
-/* All statements of a slice of ctx->cell, in order; the first error ends it, and its context says which one it was. */
-bool statement_run_all(struct magic_ctx *ctx, struct connection *c, const char *text, size_t len, const struct settings *s,
+/* All statements of a slice of ctx->cell, in order; the first error ends it, and its context says which one it
+ * was. */
+bool statement_run_all(struct magic_ctx *ctx, struct connection *c, const char *text, size_t len,
+                       const struct settings *s,
                        struct err *e);
 
 /* A table as the cell's result when nothing follows it, else as a display. */

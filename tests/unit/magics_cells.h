@@ -1,7 +1,7 @@
 /*
  * Running cells in a test: a session, a sink that writes down what a cell shows, and answers for what it asks.
- * The transcript: stdout as it is, stderr with "! " in front of each line, tables and Markdown as their text/plain, and an error
- * as its traceback.
+ * The transcript: stdout as it is, stderr with "! " in front of each line, tables and Markdown as their
+ * text/plain, and an error as its traceback.
  */
 #ifndef TESTS_MAGICS_CELLS_H
 #define TESTS_MAGICS_CELLS_H

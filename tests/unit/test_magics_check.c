@@ -72,12 +72,15 @@ static void test_malformed(void **state)
     refused(CHECK("\"sql\":\"x\",\"api\":{}"), ERR_MALFORMED, "needs either sql or api");
     refused(CHECK("\"sql\":[]"), ERR_MALFORMED, "sql must be a statement or a list");
     refused(CHECK("\"sql\":\"SELECT 1\""), ERR_MALFORMED, "checks[0].expect: is missing");
-    refused(CHECK("\"api\":{\"instance\":\"a\",\"table\":\"b\"},\"expect\":{\"exists\":true}"), ERR_MALFORMED, "checks[0].api: names exactly one object");
+    refused(CHECK("\"api\":{\"instance\":\"a\",\"table\":\"b\"},\"expect\":{\"exists\":true}"), ERR_MALFORMED,
+            "checks[0].api: names exactly one object");
     refused(CHECK("\"api\":{\"volume\":\"a\"},\"expect\":{\"exists\":true}"), ERR_MALFORMED, "unknown key 'volume'");
     refused(CHECK("\"api\":{\"instance\":\"a\"},\"expect\":{\"value\":1}"), ERR_MALFORMED, "unknown key 'value'");
-    refused(CHECK("\"api\":{\"instance\":\"a\"},\"on\":\"b\",\"expect\":{\"exists\":true}"), ERR_MALFORMED, "on goes with sql");
+    refused(CHECK("\"api\":{\"instance\":\"a\"},\"on\":\"b\",\"expect\":{\"exists\":true}"), ERR_MALFORMED,
+            "on goes with sql");
     refused(CHECK("\"api\":{\"instance\":\"a\"},\"expect\":{\"fields\":{}}"), ERR_MALFORMED, "at least one field");
-    refused(CHECK("\"api\":{\"instance\":\"a\"},\"expect\":{\"fields\":{\"state\":{\"like\":\"x\"}}}"), ERR_MALFORMED, "unknown key 'like'");
+    refused(CHECK("\"api\":{\"instance\":\"a\"},\"expect\":{\"fields\":{\"state\":{\"like\":\"x\"}}}"), ERR_MALFORMED,
+            "unknown key 'like'");
     refused(EXPECT(""), ERR_MALFORMED, "exactly one thing");
     refused(EXPECT("\"value\":1,\"min_rows\":1"), ERR_MALFORMED, "exactly one thing");
     refused(EXPECT("\"value\":[1]"), ERR_MALFORMED, "value must be");
@@ -92,7 +95,8 @@ static void test_malformed(void **state)
 static void test_accepted(void **state)
 {
     (void)state;
-    static const char *const good[] = {EXPECT("\"value\":null"), EXPECT("\"rows\":[]"), EXPECT("\"min\":1"), EXPECT("\"error\":[\"23505\",\"23503\"]"),
+    static const char *const good[] = {EXPECT("\"value\":null"), EXPECT("\"rows\":[]"), EXPECT("\"min\":1"),
+                                       EXPECT("\"error\":[\"23505\",\"23503\"]"),
                                        CHECK("\"api\":{\"table\":\"a.b.c\"},\"expect\":{\"fields\":{\"name\":{\"matches\":\"^c\"},\"x\":[1,null]}}")};
     for (size_t i = 0; i < ARRAY_LEN(good); i++) {
         struct err e = {0};
@@ -142,7 +146,8 @@ static void test_names(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_malformed), cmocka_unit_test(test_accepted), cmocka_unit_test(test_size),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_malformed), cmocka_unit_test(test_accepted),
+                                       cmocka_unit_test(test_size),
                                        cmocka_unit_test(test_names)};
     return cmocka_run_group_tests(tests, make_dir, remove_dir);
 }

@@ -121,8 +121,10 @@ static void test_lists(void **state)
 {
     (void)state;
     need_known_psql();
-    static const char *const commands[] = {"\\dt", "\\dt shop.*", "\\dt *.*s", "\\dt SHOP.Orders", "\\dv shop.*", "\\dn", "\\dn s*",
-                                           "\\df shop.*", "\\d", "\\dt \"Odd.Name\".*", "\\dt \"Odd.Name\".\"My \"\"Table\""};
+    static const char *const commands[] = {"\\dt", "\\dt shop.*", "\\dt *.*s", "\\dt SHOP.Orders", "\\dv shop.*",
+                                           "\\dn", "\\dn s*",
+                                           "\\df shop.*", "\\d", "\\dt \"Odd.Name\".*",
+                                               "\\dt \"Odd.Name\".\"My \"\"Table\""};
     for (size_t i = 0; i < ARRAY_LEN(commands); i++)
         same_as_psql(commands[i]);
 }
@@ -132,8 +134,10 @@ static void test_relations(void **state)
     (void)state;
     need_known_psql();
     static const char *const commands[] = {
-        "\\d shop.customers", "\\d shop.orders", "\\d shop.names", "\\d shop.frozen", "\\d shop.numbers", "\\d shop.late",
-        "\\d shop.lower_name", "\\d parts", "\\d parts_1", "\\d parent", "\\d kid", "\\d \"Odd.Name\".\"My \"\"Table\"",
+        "\\d shop.customers", "\\d shop.orders", "\\d shop.names", "\\d shop.frozen", "\\d shop.numbers",
+            "\\d shop.late",
+        "\\d shop.lower_name", "\\d parts", "\\d parts_1", "\\d parent", "\\d kid",
+            "\\d \"Odd.Name\".\"My \"\"Table\"",
         "\\d shop.orders_id_seq", "\\d shop.customers_id_seq", "\\d shop.customers_pkey", "\\d shop.pair"};
     for (size_t i = 0; i < ARRAY_LEN(commands); i++)
         same_as_psql(commands[i]);
@@ -146,7 +150,8 @@ static void test_results(void **state)
     need_known_psql();
     static const char *const commands[] = {
         "SELECT 1 AS n, 'ä€' AS text, true AS yes, 1.50::numeric AS m, '{1,2}'::int[] AS a, '1 day'::interval IS NOT NULL AS i",
-        "SELECT", "SELECT WHERE false", "VALUES ('a' || chr(10) || 'b', 2)", "SELECT repeat('x', 100) AS \"two\nlines\"",
+        "SELECT", "SELECT WHERE false", "VALUES ('a' || chr(10) || 'b', 2)",
+            "SELECT repeat('x', 100) AS \"two\nlines\"",
         "UPDATE shop.customers SET name = name RETURNING id", "EXPLAIN (COSTS OFF) SELECT 1", "SHOW server_encoding",
         "SELECT '\x01' AS c, E'\\t' AS tab, E'\\r' AS cr", "TABLE shop.frozen"};
     for (size_t i = 0; i < ARRAY_LEN(commands); i++)
@@ -174,7 +179,8 @@ static void test_plus_and_failures(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_lists), cmocka_unit_test(test_relations), cmocka_unit_test(test_results),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_lists), cmocka_unit_test(test_relations),
+                                       cmocka_unit_test(test_results),
                                        cmocka_unit_test(test_plus_and_failures)};
     return cmocka_run_group_tests(tests, start, stop);
 }

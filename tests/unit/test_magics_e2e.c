@@ -1,6 +1,6 @@
 /*
- * The magics against a workspace of their own: cell scripts of tests/cells/ (see README.md there), run in order through
- * the interpreter with a sink in memory. Needs the program lakebase-workspace.
+ * The magics against a workspace of their own: cell scripts of tests/cells/ (see README.md there), run in order
+ * through the interpreter with a sink in memory. Needs the program lakebase-workspace.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -101,7 +101,8 @@ static const char *next_mark(const char *text)
     return p ? p + (*p == '\n') : text + strlen(text);
 }
 
-/* With LAKEBASE_CELLS_OUT=FOLDER what was shown is written there as a script: to compare, or to take over after a look. */
+/* With LAKEBASE_CELLS_OUT=FOLDER what was shown is written there as a script: to compare, or to take over after
+ * a look. */
 static FILE *open_copy(const char *name)
 {
     const char *folder = getenv("LAKEBASE_CELLS_OUT");
@@ -116,16 +117,19 @@ static int run_script(struct cells *c, const char *name, const char *text)
     int bad = 0;
     FILE *copy = open_copy(name);
     for (const char *p = next_mark(text); *p;) {
-        const char *code = strchr(p, '\n') + 1, *out = next_mark(code), *want = strchr(out, '\n') + 1, *end = next_mark(want);
+        const char *code = strchr(p, '\n') + 1, *out = next_mark(code), *want = strchr(out, '\n') + 1,
+            *end = next_mark(want);
         assert_int_equal(strncmp(p, "== cell\n", 8), 0);
         assert_int_equal(strncmp(out, "== out\n", 7), 0);
-        char *cell = xstrndup(code, (size_t)(out - code) - (out > code)), *expected = xstrndup(want, (size_t)(end - want));
+        char *cell = xstrndup(code, (size_t)(out - code) - (out > code)),
+            *expected = xstrndup(want, (size_t)(end - want));
         const char *got = cells_run(c, cell);
         if (copy)
             fprintf(copy, "== cell\n%s\n== out\n%s", cell, got);
         if (!fits(expected, got)) {
             /* print_error of cmocka cuts what is long */
-            fprintf(stderr, "%s: this cell\n%s\n--- should show\n%s--- but showed\n%s---\n", name, cell, expected, got);
+            fprintf(stderr, "%s: this cell\n%s\n--- should show\n%s--- but showed\n%s---\n", name, cell, expected,
+                    got);
             bad++;
         }
         free(cell);
@@ -242,7 +246,8 @@ static void test_interrupt(void **state)
     shows(&c, "SELECT 1", "The transaction has failed");
     shows(&c, "ROLLBACK", "ROLLBACK");
     /* With a time limit the user's interrupt is still one. */
-    assert_string_equal(run_and_interrupt(&c, "%%sql --timeout 1h\nDO $$ BEGIN RAISE NOTICE 'ready'; PERFORM pg_sleep(600); END $$"),
+    assert_string_equal(run_and_interrupt(&c,
+                                          "%%sql --timeout 1h\nDO $$ BEGIN RAISE NOTICE 'ready'; PERFORM pg_sleep(600); END $$"),
                         "KeyboardInterrupt");
     cells_close(&c);
 }
@@ -304,7 +309,8 @@ static void test_consent_far_away(void **state)
     shows(&c, "%instance create x --capacity CU_1", "add --yes");
     c.answers = no;
     shows(&c, "%instance create x --capacity CU_1", "not done");
-    assert_string_equal(c.asked, "Create instance 'x' (CU_1) on https://far.example.com, where it may cost money? [y/N] ");
+    assert_string_equal(c.asked,
+                        "Create instance 'x' (CU_1) on https://far.example.com, where it may cost money? [y/N] ");
     shows(&c, "%catalog register c x", "not done");
     cells_close(&c);
 }
@@ -321,7 +327,8 @@ static void test_password_is_asked(void **state)
     shows(&c, "%credential talk --reveal", "expires");
     snprintf(token, sizeof token, "%s", strstr(buf_str(&c.text), "eyJ"));
     token[strcspn(token, "\n")] = '\0';
-    snprintf(code, sizeof code, "%%connect host=%s user=learner@example.com dbname=databricks_postgres sslmode=require as raw", host);
+    snprintf(code, sizeof code,
+             "%%connect host=%s user=learner@example.com dbname=databricks_postgres sslmode=require as raw", host);
     shows(&c, code, "LoginError");
     assert_null(strstr(buf_str(&c.text), token));
     const char *const wrong[] = {"nonsense", NULL}, *const right[] = {token, NULL};
@@ -387,7 +394,8 @@ static void test_large_results(void **state)
     struct cells c;
     need_workspace();
     cells_open(&c);
-    shows(&c, "%connect talk\n%sql --limit 1 SELECT g FROM generate_series(1, 10001) AS g", "(1 of more than 10000 rows shown)");
+    shows(&c, "%connect talk\n%sql --limit 1 SELECT g FROM generate_series(1, 10001) AS g",
+          "(1 of more than 10000 rows shown)");
     shows(&c, "%sql --limit 1 SELECT g FROM generate_series(1, 10000) AS g", "(1 of 10000 rows shown)");
     shows(&c, "SELECT repeat('x', 3000000) FROM generate_series(1, 5)", "(1 of 5 rows shown)");
     cells_close(&c);
@@ -396,8 +404,11 @@ static void test_large_results(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_scripts),          cmocka_unit_test(test_interrupt), cmocka_unit_test(test_results_and_displays),
-        cmocka_unit_test(test_consent),          cmocka_unit_test(test_consent_far_away), cmocka_unit_test(test_password_is_asked),
-        cmocka_unit_test(test_workspaces),       cmocka_unit_test(test_no_workspace_program), cmocka_unit_test(test_large_results)};
+        cmocka_unit_test(test_scripts),          cmocka_unit_test(test_interrupt),
+            cmocka_unit_test(test_results_and_displays),
+        cmocka_unit_test(test_consent),          cmocka_unit_test(test_consent_far_away),
+            cmocka_unit_test(test_password_is_asked),
+        cmocka_unit_test(test_workspaces),       cmocka_unit_test(test_no_workspace_program),
+            cmocka_unit_test(test_large_results)};
     return cmocka_run_group_tests(tests, start, stop);
 }

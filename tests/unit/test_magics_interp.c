@@ -125,7 +125,9 @@ static void test_bash(void **state)
     assert_string_equal(cells_run(&c, "%%bash\necho one\nprintf 'zwei €'"), "one\nzwei €");
     assert_string_equal(cells_run(&c, "%%bash\necho two >&2"), "! two\n");
     assert_null(c.error);
-    assert_string_equal(cells_run(&c, "%%bash\necho $SOME_TOKEN$PGPASSWORD$SOMETHING; cat; env | grep -c hidden; true"), "seen\n0\n");
+    assert_string_equal(cells_run(&c,
+                                  "%%bash\necho $SOME_TOKEN$PGPASSWORD$SOMETHING; cat; env | grep -c hidden; true"),
+                                      "seen\n0\n");
     shows("%%bash\necho before; exit 3", "before\nBadRequest: bash ended with exit status 3");
     shows("%%bash\nkill -TERM $$", "bash was ended by signal 15");
     shows("%%bash\nps -o args= -p $$", "bash /dev/fd/3");
@@ -259,7 +261,8 @@ static void test_inspect(void **state)
 static void test_places_everywhere(void **state)
 {
     (void)state;
-    static const char *const cells[] = {"%instance create --capacity=CU_1 x\nSELECT 'ä' FROM t;\n%help x", "%%sql --limit 3\nSELECT €",
+    static const char *const cells[] = {"%instance create --capacity=CU_1 x\nSELECT 'ä' FROM t;\n%help x",
+                                        "%%sql --limit 3\nSELECT €",
                                         "\\d \"x\n%", "  %  \n%%", "%%\n", "\\\n\\"};
     for (size_t i = 0; i < ARRAY_LEN(cells); i++) {
         size_t n = strlen(cells[i]);

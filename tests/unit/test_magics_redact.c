@@ -23,10 +23,13 @@ static void becomes(const char *code, const char *want)
 static void test_plain_cells_stay(void **state)
 {
     (void)state;
-    static const char *const cells[] = {"", "SELECT 1", "%connect workshop", "%connect workshop/db as x", "%instance list",
-                                        "SELECT password FROM users", "SELECT 'postgresql://host/db'", "-- the token", "SELECT 'my password'", "SELECT token, 'x' FROM t",
+    static const char *const cells[] = {"", "SELECT 1", "%connect workshop", "%connect workshop/db as x",
+                                        "%instance list",
+                                        "SELECT password FROM users", "SELECT 'postgresql://host/db'", "-- the token",
+                                            "SELECT 'my password'", "SELECT token, 'x' FROM t",
                                         "%connect postgresql://me@host:5432/db", "%credential workshop --reveal",
-                                        "SELECT * FROM tokens WHERE id = 1", "%%bash\necho hello", "SELECT a::text, b:c"};
+                                        "SELECT * FROM tokens WHERE id = 1", "%%bash\necho hello",
+                                            "SELECT a::text, b:c"};
     for (size_t i = 0; i < ARRAY_LEN(cells); i++)
         becomes(cells[i], NULL);
 }
@@ -39,7 +42,8 @@ static void test_secrets_go(void **state)
     becomes("%connect host=h password=hunter2 dbname=d", "%connect host=h password=**** dbname=d");
     becomes("%connect host=h password='two words' dbname=d", "%connect host=h password='****' dbname=d");
     becomes("%connect 'host=h password=x'", "%connect 'host=h password=****");
-    becomes("%connect postgresql://h/d?user=u&password=x&sslmode=require", "%connect postgresql://h/d?user=u&password=****&sslmode=require");
+    becomes("%connect postgresql://h/d?user=u&password=x&sslmode=require",
+            "%connect postgresql://h/d?user=u&password=****&sslmode=require");
     becomes("CREATE ROLE r LOGIN PASSWORD 'hunter2'; SELECT 1", "CREATE ROLE r LOGIN PASSWORD '****'; SELECT 1");
     becomes("ALTER ROLE r\nPassword  'it''s'", "ALTER ROLE r\nPassword  '****'");
     becomes("ALTER ROLE r PASSWORD E'a\\'b' VALID UNTIL 'x'", "ALTER ROLE r PASSWORD E'****' VALID UNTIL 'x'");
@@ -56,8 +60,10 @@ static void test_secrets_go(void **state)
 static void test_nothing_is_left(void **state)
 {
     (void)state;
-    static const char *const cells[] = {"%connect host=h password= hunter2", "%connect host=h password=\"hunter2", "PASSWORD 'hunter2",
-                                        "%connect postgresql://u:hunter2@", "SELECT ';\n%connect postgresql://u:hunter2@h/d"};
+    static const char *const cells[] = {"%connect host=h password= hunter2", "%connect host=h password=\"hunter2",
+                                        "PASSWORD 'hunter2",
+                                        "%connect postgresql://u:hunter2@",
+                                            "SELECT ';\n%connect postgresql://u:hunter2@h/d"};
     for (size_t i = 0; i < ARRAY_LEN(cells); i++) {
         char *got = interp_redact(cells[i], strlen(cells[i]));
         assert_non_null(got);
@@ -85,7 +91,8 @@ static void test_large_cell(void **state)
 static void test_repeated_words(void **state)
 {
     (void)state;
-    static const char *const words[] = {"password=", "PASSWORD '", "password ", "a://b:c@", "://", "token=\"", "bearer x", "eyJ.", "secret\n"};
+    static const char *const words[] = {"password=", "PASSWORD '", "password ", "a://b:c@", "://", "token=\"",
+                                        "bearer x", "eyJ.", "secret\n"};
     for (size_t i = 0; i < ARRAY_LEN(words); i++) {
         size_t n = strlen(words[i]), len = (2 << 20) / n * n;
         char *code = xmalloc(len);

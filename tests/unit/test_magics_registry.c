@@ -87,7 +87,8 @@ static void check_example(const struct magic *m, struct arena *a, const char *co
     if (!cell_split(a, code, len, &items, &e) || items.count == 0)
         fail_msg("%s: the example '%.*s' is no cell: %s", m->name, (int)len, code, e.text);
     const struct cell_item *it = &items.items[0];
-    unsigned kind = it->kind == CELL_LINE_MAGIC ? MAGIC_LINE : it->kind == CELL_CELL_MAGIC ? MAGIC_CELL : MAGIC_BACKSLASH;
+    unsigned kind = it->kind == CELL_LINE_MAGIC ? MAGIC_LINE : it->kind == CELL_CELL_MAGIC ? MAGIC_CELL
+        : MAGIC_BACKSLASH;
     assert_ptr_equal(magic_find(it->name, strlen(it->name), kind), m);
     const struct arg_row *rows = m->args;
     const char *args = it->args;
@@ -134,7 +135,8 @@ static void test_docs_name_everything(void **state)
     interp_docs(&out);
     assert_false(out.failed);
     for (size_t i = 0; i < n; i++) {
-        char *title = xasprintf("\n### `%s%s`\n", m[i]->kinds & MAGIC_LINE ? "%" : m[i]->kinds & MAGIC_CELL ? "%%" : "\\", m[i]->name);
+        char *title = xasprintf("\n### `%s%s`\n", m[i]->kinds & MAGIC_LINE ? "%" : m[i]->kinds & MAGIC_CELL ? "%%"
+                                : "\\", m[i]->name);
         if (!strstr(buf_str(&out), title) || !strstr(buf_str(&out), m[i]->summary))
             fail_msg("the reference does not have%s", title);
         free(title);
@@ -157,8 +159,10 @@ static void test_settings(void **state)
     assert_int_equal(s.timeout, 120000);
     assert_true(settings_put(&s, "timing", "on", &e));
     assert_true(s.timing);
-    static const char *const wrong[][2] = {{"rows", "10001"}, {"rows", "0"}, {"rows", "1x"}, {"rows", ""}, {"timeout", "5"},
-                                           {"timeout", "25h"}, {"timeout", "1s 2s"}, {"timing", "yes"}, {"nothing", "1"}};
+    static const char *const wrong[][2] = {{"rows", "10001"}, {"rows", "0"}, {"rows", "1x"}, {"rows", ""},
+                                           {"timeout", "5"},
+                                           {"timeout", "25h"}, {"timeout", "1s 2s"}, {"timing", "yes"},
+                                               {"nothing", "1"}};
     for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
         err_init(&e);
         assert_false(settings_put(&s, wrong[i][0], wrong[i][1], &e));
