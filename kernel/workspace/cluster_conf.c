@@ -78,7 +78,8 @@ static const char settings_common[] =
     "unix_socket_directories = '..'\n"
     "unix_socket_permissions = 0700\n"
     "huge_pages = off\n"
-    "dynamic_shared_memory_type = posix\n"
+    /* files in the folder: /dev/shm is small in containers, and keeps what a killed server had there for ever */
+    "dynamic_shared_memory_type = mmap\n"
     /* room for 1,000 connections, without the memory that the default of 64 locks for each would take */
     "max_locks_per_transaction = 16\n"
     "max_pred_locks_per_transaction = 16\n"

@@ -62,8 +62,7 @@ bool process_was_killed(struct clusters *all, pid_t pid)
 
 /* ---- finding -------------------------------------------------------------------------------------------------- */
 
-/* The file is written by PostgreSQL: pid, data folder, start time, port, socket folder, address, shm key, status. */
-static bool read_pid_file(struct clusters *all, const char *dir, struct server *out)
+bool process_read_pid_file(struct clusters *all, const char *dir, struct server *out)
 {
     char *path = xasprintf("%s/data/postmaster.pid", dir), text[2048], *lines[8] = {0};
     server_user_enter(&all->user);
@@ -84,6 +83,8 @@ static bool read_pid_file(struct clusters *all, const char *dir, struct server *
     out->port = lines[3] ? (int)strtol(lines[3], NULL, 10) : 0;
     if (lines[5])
         snprintf(out->address, sizeof out->address, "%.45s", lines[5]);
+    if (lines[6])
+        sscanf(lines[6], "%lu %d", &out->shm_key, &out->shm_id);
     out->ready = lines[7] && strncmp(lines[7], "ready", 5) == 0;
     return out->pid > 1;
 }
@@ -114,7 +115,7 @@ static bool is_postmaster(struct clusters *all, pid_t pid, const char *dir)
 void process_find(struct clusters *all, const char *dir, struct server *out)
 {
     reap(all);
-    if (!read_pid_file(all, dir, out) || !is_postmaster(all, out->pid, dir))
+    if (!process_read_pid_file(all, dir, out) || !is_postmaster(all, out->pid, dir))
         *out = (struct server){0};
 }
 

@@ -118,7 +118,12 @@ struct server {
     int port;
     char address[46];
     bool ready;
+    unsigned long shm_key; /* of the System V segment that guards the data folder */
+    int shm_id;
 };
+/* What postmaster.pid says, true or not. Lines, as PostgreSQL writes them: pid, data folder, start time, port, socket
+ * folder, address, shared memory key and id, status. false: no file. */
+bool process_read_pid_file(struct clusters *all, const char *dir, struct server *out);
 /* The server that runs out of dir/data, verified; pid 0 when there is none. */
 void process_find(struct clusters *all, const char *dir, struct server *out);
 /* A server that this process started: reaped by process_find once it has ended. */

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
+#include <sys/shm.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -135,11 +136,23 @@ static bool launch(struct clusters *all, const char *dir, int alive, pid_t *pid,
     return ok;
 }
 
+/* A killed server leaves its System V segment (56 bytes); only a start in the same folder would find it again. */
+static void remove_segment(struct clusters *all, const struct server *was)
+{
+    struct shmid_ds ds;
+    if (was->shm_key && shmctl(was->shm_id, IPC_STAT, &ds) == 0 && (unsigned)ds.shm_perm.__key == was->shm_key &&
+        ds.shm_perm.uid == all->user.uid && ds.shm_nattch == 0)
+        shmctl(was->shm_id, IPC_RMID, NULL);
+}
+
 /* With the lock in hand nothing of the cluster runs, so its pid file and the lock file of its socket are stale, even if
  * the number in them is in use. PostgreSQL itself would take a recycled pid, or a zombie that init does not reap, for a
  * running server. */
 static void remove_stale_locks(struct clusters *all, const char *dir)
 {
+    struct server was;
+    if (process_read_pid_file(all, dir, &was))
+        remove_segment(all, &was);
     char *path = xasprintf("%s/data/postmaster.pid", dir);
     server_user_enter(&all->user);
     unlink(path);
@@ -236,6 +249,7 @@ bool process_stop(struct clusters *all, const char *dir, bool immediate, struct 
     }
     if (!process_wait_dead(all, dir, immediate ? SIGKILL : SIGQUIT, &alive, e))
         return false;
+    remove_stale_locks(all, dir);
     close(alive);
     return true;
 }

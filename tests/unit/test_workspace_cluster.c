@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <glob.h>
 #include <grp.h>
+#include <sys/shm.h>
 #include <sys/wait.h>
 
 #include "workspace/netaddr.h"
@@ -379,6 +380,27 @@ static void kill_server(void)
     cancel_release(&c);
 }
 
+/* The System V segment of the running server, from line 7 of its pid file. */
+static int segment_id(void)
+{
+    char *path = instance_path("data/postmaster.pid"), line[256] = "";
+    int id = -1;
+    FILE *in = fopen(path, "r");
+    assert_non_null(in);
+    for (int i = 0; i < 7; i++)
+        assert_non_null(fgets(line, sizeof line, in));
+    assert_int_equal(sscanf(line, "%*u %d", &id), 1);
+    fclose(in);
+    free(path);
+    return id;
+}
+
+static bool segment_is_there(int id)
+{
+    struct shmid_ds ds;
+    return shmctl(id, IPC_STAT, &ds) == 0 || errno == EACCES;
+}
+
 static void test_server_killed(void **state)
 {
     (void)state;
@@ -394,10 +416,12 @@ static void test_server_killed(void **state)
     conn = login(&f);
     assert_asked(conn, "SELECT count(*) FROM kept", "1000");
     pg_close(conn);
+    int id = segment_id();
+    assert_true(segment_is_there(id));
     kill_server();
-    assert_true(cluster_stop(f.all, f.uid, &e));
     assert_true(cluster_delete(f.all, f.uid, &e));
     no_error(&e);
+    assert_false(segment_is_there(id)); /* nothing of it stays in the kernel */
 }
 
 /* A pid file whose number belongs to somebody else by now. */

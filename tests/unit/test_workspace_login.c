@@ -268,7 +268,7 @@ static void test_no_token_in_the_log(void **state)
     err_init(&e);
     assert_null(login_with(&f, OWNER, token, "databricks_postgres", "require", &e));
     struct pg_conn *conn = login(&f);
-    refusal(conn, "CREATE ROLE x LOGIN PASSWORD 'secret-token-7f3a'");
+    refusal(conn, "ALTER ROLE cloud_admin PASSWORD 'secret-token-7f3a'");
     refusal(conn, "SELECT 1/0 AS \"secret-token-7f3a\"");
     pg_close(conn);
     char *log = xasprintf("%s/instances/%s/log", f.dir, f.uid);
