@@ -17,6 +17,7 @@
 #include "base/fs.h"
 #include "base/log.h"
 #include "base/xalloc.h"
+#include "jupyter/children.h"
 #include "jupyter/state.h"
 
 /* A cell has so long to stop, then the session to close, then the last messages to leave. */
@@ -181,6 +182,7 @@ static void finish_serving(struct kernel *k)
     close(k->signal_fd);
     if (!ended) { /* a cell that does not stop: leave without it, its memory is still in use */
         log_line(LOG_INFO, "jupyter", "the running cell did not stop in time");
+        children_kill();
         _exit(0);
     }
     outbox_release(&k->outbox);

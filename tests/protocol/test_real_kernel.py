@@ -118,6 +118,19 @@ def test_no_process_of_a_cell_stays(kernel, end):
     assert wait_until(lambda: not [p for p in before if Path(f"/proc/{p}").exists()]), processes_of(kernel.file.parent)
 
 
+@pytest.mark.parametrize("end", ["shutdown", "sigterm"])
+def test_a_program_that_ignores_signals_ends_with_the_kernel(kernel, end):
+    client = kernel.client()
+    cell = client.execute("%%bash\ntrap '' INT TERM\necho $$\nsleep 1000; sleep 1000")
+    pid = int(client.until(cell, "stream")["content"]["text"])
+    if end == "shutdown":
+        client.send("shutdown_request", {"restart": False}, channel="control")
+    else:
+        kernel.process.terminate()
+    assert kernel.ended() == 0
+    assert wait_until(lambda: not Path(f"/proc/{pid}").exists())
+
+
 def test_a_killed_kernel_leaves_no_session_on_the_server(instance, kernel, client):
     client.run("BEGIN; CREATE TABLE IF NOT EXISTS half_done (x int);")
     kernel.process.kill()
