@@ -166,6 +166,28 @@ static char *ask(struct pg_conn *conn, const char *sql)
     return out;
 }
 
+/* The tests of one instance: `f`, made anew for each test. */
+static struct fixture f;
+
+__attribute__((unused)) static int set_up(void **state)
+{
+    (void)state;
+    fixture_init(&f);
+    return 0;
+}
+
+__attribute__((unused)) static int tear_down(void **state)
+{
+    (void)state;
+    fixture_release(&f);
+    return 0;
+}
+
+__attribute__((unused)) static char *instance_path(const char *name)
+{
+    return xasprintf("%s/instances/%s/%s", f.dir, f.uid, name);
+}
+
 #define assert_asked(conn, sql, want)         \
     do {                                      \
         char *asked = ask(conn, sql);         \

@@ -6,20 +6,10 @@
 #include "workspace/ca.h"
 #include "workspace/ldap.h"
 
-static struct fixture f;
-
-static int set_up(void **state)
+static int set_up_created(void **state)
 {
-    (void)state;
-    fixture_init(&f);
+    set_up(state);
     fixture_create(&f);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    fixture_release(&f);
     return 0;
 }
 
@@ -286,10 +276,10 @@ int main(void)
         cmocka_unit_test(test_native_password), cmocka_unit_test(test_many_at_once), cmocka_unit_test(test_no_token_in_the_log),
     };
     const struct CMUnitTest closing[] = {
-        cmocka_unit_test_setup_teardown(test_workspace_down, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_foreign_responder, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_workspace_down, set_up_created, tear_down),
+        cmocka_unit_test_setup_teardown(test_foreign_responder, set_up_created, tear_down),
     };
-    int failed = group_set_up(NULL) != 0 || set_up(NULL) != 0;
+    int failed = group_set_up(NULL) != 0 || set_up_created(NULL) != 0;
     failed += cmocka_run_group_tests(tests, NULL, NULL);
     tear_down(NULL);
     failed += cmocka_run_group_tests(closing, NULL, NULL);

@@ -4,16 +4,15 @@
  */
 #include "cluster_fixture.h"
 
-static struct fixture f;
 static struct pg_conn *owner, *admin;
 
-static int set_up(void **state)
+static int set_up_owner(void **state)
 {
     struct err e;
     err_init(&e);
     if (group_set_up(state) != 0)
         return -1;
-    fixture_init(&f);
+    set_up(state);
     fixture_create(&f);
     owner = login(&f);
     admin = cluster_connect(f.all, f.uid, "databricks_postgres", NULL, &e);
@@ -23,11 +22,11 @@ static int set_up(void **state)
     return 0;
 }
 
-static int tear_down(void **state)
+static int tear_down_owner(void **state)
 {
     pg_close(owner);
     pg_close(admin);
-    fixture_release(&f);
+    tear_down(state);
     return group_tear_down(state);
 }
 
@@ -336,5 +335,5 @@ int main(void)
         cmocka_unit_test(test_lesson_on_roles),  cmocka_unit_test(test_names_and_types),
         cmocka_unit_test(test_search_path_tricks), cmocka_unit_test(test_replaced_schema), cmocka_unit_test(test_extensions),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, set_up_owner, tear_down_owner);
 }
