@@ -33,9 +33,10 @@ static bool find_program(void)
     }
     if (!getcwd(cwd, sizeof cwd))
         return false;
-    snprintf(path, sizeof path, "%s/%s/bin/lakebase-workspace", cwd, build ? build : "build/release");
+    /* The release build first: `make test` has made it, while a variant's program may be an old one. */
+    snprintf(path, sizeof path, "%s/build/bin/lakebase-workspace", cwd);
     if (access(path, X_OK) != 0)
-        snprintf(path, sizeof path, "%s/build/bin/lakebase-workspace", cwd);
+        snprintf(path, sizeof path, "%s/%s/bin/lakebase-workspace", cwd, build ? build : "build/release");
     snprintf(program, sizeof program, "%s", path);
     return access(path, X_OK) == 0;
 }
