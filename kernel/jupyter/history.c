@@ -125,7 +125,8 @@ static bool make_file(const char *path, struct err *e)
     bool ok = true;
     if (slash && slash != folder) {
         *slash = '\0';
-        /* As root, the servers' user must be able to pass through the state folder (not list it). */
+        /* As root, the servers' user must be able to pass through the state folder (not list it).
+         */
         ok = fs_mkdirs(folder, geteuid() == 0 ? 0711 : 0700, e);
     }
     free(folder);

@@ -177,6 +177,7 @@ static void finish_serving(struct kernel *k)
     history_free(k->history);
     msg_free(k->cell.request);
     json_decref(k->cell.error);
+    backlog_release(&k->backlog);
     close_wire(k);
     parent_release(&k->parent);
     close(k->signal_fd);

@@ -8,6 +8,67 @@
 #include "base/xalloc.h"
 #include "jupyter/state.h"
 
+struct kept {
+    char topic[128];
+    size_t topic_len;
+    struct packet packet;
+    struct kept *next;
+};
+
+static void drop_first(struct backlog *b)
+{
+    struct kept *first = b->head;
+    b->head = first->next;
+    b->tail = b->head ? b->tail : NULL;
+    b->count--;
+    b->bytes -= strlen(first->packet.content);
+    packet_release(&first->packet);
+    free(first);
+}
+
+void backlog_release(struct backlog *b)
+{
+    while (b->head)
+        drop_first(b);
+}
+
+static void keep(struct backlog *b, const char *topic, size_t len, struct packet *p)
+{
+    struct kept *new = xcalloc(1, sizeof *new);
+    memcpy(new->topic, topic, len);
+    new->topic_len = len;
+    new->packet = *p;
+    *(b->tail ? &b->tail->next : &b->head) = new;
+    b->tail = new;
+    b->count++;
+    b->bytes += strlen(p->content);
+    while (b->count > BACKLOG_MESSAGES || b->bytes > BACKLOG_BYTES)
+        drop_first(b);
+}
+
+/* A client connects its sockets one by one, and a fast kernel may have answered on shell before the
+ * subscription to iopub is here: its "idle" would be lost, and the client would wait for ever. So
+ * until the first subscriber came, what is published is kept for it. */
+static void publish(struct kernel *k, const char *topic, size_t len, struct packet *p)
+{
+    if (k->backlog.over)
+        sockets_publish(&k->sockets, k->signer, topic, len, p);
+    else
+        keep(&k->backlog, topic, len, p);
+}
+
+static void send_backlog(struct kernel *k)
+{
+    struct kept *list = k->backlog.head;
+    k->backlog = (struct backlog){.over = true};
+    while (list) {
+        struct kept *next = list->next;
+        sockets_publish(&k->sockets, k->signer, list->topic, list->topic_len, &list->packet);
+        free(list);
+        list = next;
+    }
+}
+
 void kernel_publish_text(struct kernel *k, const char *type, const struct msg *parent,
                          char *content)
 {
@@ -15,7 +76,7 @@ void kernel_publish_text(struct kernel *k, const char *type, const struct msg *p
     int n = snprintf(topic, sizeof topic, "kernel.%s.%s", k->author.session, type);
     struct packet p;
     packet_init(&p, &k->author, type, parent, NULL, content);
-    sockets_publish(&k->sockets, k->signer, topic, (size_t)n, &p);
+    publish(k, topic, (size_t)n, &p);
 }
 
 void kernel_publish(struct kernel *k, const char *type, const struct msg *parent, json_t *content)
@@ -80,5 +141,7 @@ void kernel_welcome(struct kernel *k)
         packet_init(&p, &k->author, "iopub_welcome", NULL, NULL, jx_dump(content));
         json_decref(content);
         sockets_publish(&k->sockets, k->signer, topic, len, &p);
+        if (!k->backlog.over)
+            send_backlog(k);
     }
 }

@@ -34,6 +34,14 @@ struct cell {
     int64_t settle_ms, settle_end_ms;
 };
 
+/* What was published before anybody subscribed; the oldest go when it grows over a cap. */
+enum { BACKLOG_MESSAGES = 256, BACKLOG_BYTES = 1 << 20 };
+struct backlog {
+    struct kept *head, *tail;
+    size_t count, bytes;
+    bool over; /* the first subscriber came: nothing is kept any more */
+};
+
 struct kernel {
     struct connfile conn;
     struct signer *signer;
@@ -45,6 +53,7 @@ struct kernel {
     struct runner runner;
     struct history *history;
     struct parent parent;
+    struct backlog backlog;
     int signal_fd;
     int64_t count; /* execution counter */
     struct cell cell;
@@ -64,6 +73,7 @@ void kernel_status(struct kernel *k, const struct msg *parent, const char *state
 void kernel_reply(struct kernel *k, const struct msg *m, json_t *content, const json_t *metadata);
 void kernel_reply_err(struct kernel *k, const struct msg *m, const struct err *e);
 void kernel_welcome(struct kernel *k);
+void backlog_release(struct backlog *b);
 
 /* ---- dispatch.c ---- */
 /* Work on one message; m is taken. */
