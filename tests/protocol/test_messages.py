@@ -61,6 +61,42 @@ def test_starting_is_sent_once_and_never_before_the_welcome(launch):
         assert all(m["parent_header"] == {} for m in seen if m["content"].get("execution_state") == "starting")
 
 
+def test_the_first_subscriber_loses_nothing(kernel):
+    """A client connects its sockets one by one: what it asked for before its subscription arrived is kept for it."""
+    early = kernel.client(subscribe=None)
+    info, cell = early.send("kernel_info_request"), early.execute("echo early")
+    early.reply(info)
+    early.reply(cell)
+    late = kernel.client()  # checks that the welcome comes first
+    starting = late.receive("iopub")
+    assert starting["content"] == {"execution_state": "starting"} and starting["parent_header"] == {}
+    assert states(late.outputs(info)) == ["busy", "idle"]
+    assert streams(late.outputs(cell)) == "early"
+
+
+def test_what_is_kept_for_the_first_subscriber_has_an_end(kernel):
+    early = kernel.client(subscribe=None)
+    for _ in range(100):
+        early.reply(early.execute("echo x"))
+    last = early.execute("echo the last")
+    early.reply(last)
+    late = kernel.client()
+    kept = [late.receive("iopub") for _ in range(256)]
+    assert states([m for m in kept if m["parent_header"].get("msg_id") == last]) == ["busy", "idle"]
+    assert kept[-1]["parent_header"]["msg_id"] == last
+
+
+def test_big_outputs_are_not_kept_for_nobody(kernel):
+    early = kernel.client(subscribe=None)
+    early.reply(early.execute(f"bytes {3 << 20}"))
+    late = kernel.client()
+    msg_id = late.send("kernel_info_request")
+    texts = []
+    while (message := late.receive("iopub"))["parent_header"].get("msg_id") != msg_id:
+        texts.append(message["content"].get("text", ""))
+    assert 0 < sum(map(len, texts)) <= 1 << 20
+
+
 def test_comm_open_is_closed_at_once(client):
     msg_id = client.send("comm_open", {"comm_id": "c1", "target_name": "jupyter.widget.control", "data": {}})
     messages = client.outputs(msg_id)
