@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Figures of the kernel, each beside ipykernel's in the same run: `name ours unit peer theirs ratio`.
+"""Figures of the kernel, each beside ipykernel's in the same run: `name ours unit peer theirs unit ratio`.
 
 A raw pyzmq client, the same for both; starts alternate between the two, so that other load on the machine meets both.
 Milliseconds are medians. Usage: bench_kernel.py [STARTS [CELLS]]
@@ -126,16 +126,16 @@ def measure(sides):
                 starts[side].append((time.perf_counter() - run.began) * 1e3)
                 if turn == 0:
                     time.sleep(SETTLE)
-                    figures.setdefault("kernel RSS after start", {})[side] = run.memory()
-                    figures.setdefault("kernel_info -> reply", {})[side] = run.info()
-                    figures.setdefault("trivial cell -> idle", {})[side] = run.cells(empty)
-                    figures.setdefault("printing cell -> idle", {})[side] = run.cells(line)
-                    figures.setdefault(f"{QUEUE} queued cells", {})[side] = run.queue(empty)
-                    figures.setdefault("kernel RSS after those cells", {})[side] = run.memory()
+                    figures.setdefault("kernel_rss_after_start", {})[side] = run.memory()
+                    figures.setdefault("kernel_info_to_reply", {})[side] = run.info()
+                    figures.setdefault("trivial_cell_to_idle", {})[side] = run.cells(empty)
+                    figures.setdefault("printing_cell_to_idle", {})[side] = run.cells(line)
+                    figures.setdefault(f"queue_of_{QUEUE}_cells", {})[side] = run.queue(empty)
+                    figures.setdefault("kernel_rss_after_cells", {})[side] = run.memory()
                 stops[side].append(run.stop())
     medians = {side: statistics.median(times) for side, times in starts.items()}
-    return {"kernel start -> kernel_info_reply": medians, **figures,
-            "kernel shutdown -> exit": {side: statistics.median(times) for side, times in stops.items()}}
+    return {"kernel_start_to_kernel_info": medians, **figures,
+            "kernel_shutdown_to_exit": {side: statistics.median(times) for side, times in stops.items()}}
 
 
 def main():
@@ -143,9 +143,9 @@ def main():
     sides = {"ours": ([kernel, "-f", "{file}"], "-- nothing", "%version"),
              "ipykernel": ([sys.executable, "-m", "ipykernel_launcher", "-f", "{file}"], "pass", "print('x')")}
     for name, values in measure(sides).items():
-        unit = "MiB" if "RSS" in name else "ms"
+        unit = "MiB" if "rss" in name else "ms"
         ours, theirs = values["ours"], values["ipykernel"]
-        print(f"{name:36} {ours:9.2f} {unit:3} ipykernel {theirs:9.2f} {ours / theirs:6.3f}", flush=True)
+        print(f"{name} {ours:.2f} {unit} ipykernel {theirs:.2f} {unit} ratio {ours / theirs:.3f}", flush=True)
 
 
 if __name__ == "__main__":
