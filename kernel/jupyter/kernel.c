@@ -5,6 +5,7 @@
 #include "jupyter/kernel.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -135,8 +136,10 @@ static bool serve_once(struct kernel *k, zmq_pollitem_t *items)
     if (n < 0 && errno != EINTR)
         bug("cannot poll the sockets: %s", zmq_strerror(errno));
     if (n == 0) {
-        if (!k->cell.request)
+        if (history_pending(k->history) && !k->cell.request) {
             history_flush(k->history);
+            malloc_trim(0); /* what a long queue or a big output took goes back to the system */
+        }
         if (k->parent.fd < 0)
             check_parent(k);
         return true;
