@@ -44,7 +44,11 @@ static inline void pg_cluster_child(const struct pg_cluster *c, const char *cons
     if (fd < 0 || dup2(fd, 1) < 0 || dup2(fd, 2) < 0 || chdir(c->dir) != 0)
         _exit(126);
     unsetenv("LD_PRELOAD");
-    execv(path, (char *const *)(uintptr_t)argv);
+    /* The whole path as its name too: initdb looks for postgres beside itself, and otherwise only in PATH. */
+    const char *whole[32] = {path};
+    for (size_t i = 1; i < sizeof whole / sizeof *whole - 1 && argv[i]; i++)
+        whole[i] = argv[i];
+    execv(path, (char *const *)(uintptr_t)whole);
     _exit(127);
 }
 
