@@ -210,8 +210,8 @@ static bool is_address(const char *address)
 
 static X509 *new_leaf(struct ca *ca, EVP_PKEY *key, const char *name, const char *address, bool localhost)
 {
-    char san[128];
-    snprintf(san, sizeof san, "IP:%s%s", address, localhost ? ",DNS:localhost" : "");
+    char san[192]; /* as a name, too: libpq before 15 knows no addresses in certificates */
+    snprintf(san, sizeof san, "IP:%s,DNS:%s%s", address, address, localhost ? ",DNS:localhost" : "");
     X509 *cert = new_cert(key, name, LEAF_DAYS);
     if (cert && X509_set_issuer_name(cert, X509_get_subject_name(ca->cert)) &&
         add_extension(cert, ca->cert, NID_basic_constraints, "critical,CA:FALSE") &&

@@ -21,8 +21,8 @@ struct ca_pair {
     char *cert, *key;
 };
 /*
- * A server certificate with subject CN=`name` (cut at 64 bytes) and subjectAltName IP:`address`, plus DNS:localhost when
- * asked: Node clients verify against "localhost" when the host is an address. `address` must be an IP literal.
+ * A server certificate with subject CN=`name` (cut at 64 bytes) and subjectAltName IP:`address` and DNS:`address`, plus
+ * DNS:localhost when asked: Node clients verify against "localhost" when the host is an address. `address` must be an IP literal.
  */
 bool ca_issue(struct ca *ca, const char *name, const char *address, bool localhost, struct ca_pair *out, struct err *e);
 void ca_pair_release(struct ca_pair *pair); /* the key is overwritten */

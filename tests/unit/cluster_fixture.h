@@ -115,7 +115,8 @@ static struct pg_conn *login_with(struct fixture *f, const char *user, const cha
     char port[16];
     snprintf(port, sizeof port, "%d", f->spec.port);
     struct pg_params p = {.host = f->spec.address, .port = port, .user = user, .password = password, .dbname = dbname,
-                          .sslmode = sslmode, .sslrootcert = clusters_ca_path(f->all)};
+                          .sslmode = sslmode, .sslrootcert = clusters_ca_path(f->all),
+                          .connect_timeout_ms = 120000 /* a busy machine is no failure */};
     return pg_open(&p, NULL, e);
 }
 

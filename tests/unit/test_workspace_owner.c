@@ -94,7 +94,7 @@ static const char *const escapes[] = {
 static bool is_refusal(const char *state)
 {
     /* insufficient privilege; not offered here; fixed at server start; no label provider */
-    static const char *const fine[] = {"42501", "0A000", "55P02", "22023"};
+    static const char *const fine[] = {"42501", "0A000", "58P01", "55P02", "22023"};
     for (size_t i = 0; i < ARRAY_LEN(fine); i++) {
         if (strcmp(state, fine[i]) == 0)
             return true;
