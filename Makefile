@@ -180,7 +180,7 @@ kernelspec: build
 	@$(call put_spec,$(VENV)/share/jupyter/kernels/lakebase,$(CURDIR)/$(BIN)/lakebase-kernel)
 
 lab: ## set up what is missing, then open JupyterLab on the notebooks (LAB_ARGS=--no-browser, LAB_PORT=)
-	@$(MAKE) packages && $(MAKE) venv && $(MAKE) kernelspec
+	@$(MAKE) packages && $(MAKE) venv && $(MAKE) -j"$$(nproc)" kernelspec
 	@LAB_PORT='$(LAB_PORT)' exec sh docker/lab.sh $(LAB_ARGS)
 
 install: build ## programs and kernelspec under $(DESTDIR)$(PREFIX)
@@ -194,7 +194,7 @@ lint: $(SQL_HEADERS) ## layers, headers, banned calls, sizes, scripts; each chec
 	@CC='$(CC)' LINT_CFLAGS='$(subst ','\'',$(CFLAGS_ALL))' $(PYTHON) tests/lint/run.py
 
 test: ## the same set-up as lab plus test packages, then lint, unit, asan and all Python tests
-	@$(MAKE) packages-test && $(MAKE) venv-test && $(MAKE) build WERROR=1
+	@$(MAKE) packages-test && $(MAKE) venv-test && $(MAKE) -j"$$(nproc)" build WERROR=1
 	@MAKE='$(MAKE)' bash tests/run.sh
 
 test-python: build ## pytest only (AREA=tests/protocol, PYTEST_ARGS=-x)

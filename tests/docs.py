@@ -21,6 +21,7 @@ def main(readme, kernel, check=False):
         sys.exit(f"docs: {kernel} --print-docs failed: {printed.stderr.strip() or 'it printed nothing'}")
     wanted = MARKS.sub(lambda m: m[1] + "\n" + printed.stdout.strip() + "\n\n" + m[2], text)
     if wanted == text:
+        print(f"docs: the reference of magics in {readme} is up to date")
         return 0
     if check:
         print(f"docs: {readme} is not up to date: run make docs", file=sys.stderr)

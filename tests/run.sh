@@ -7,11 +7,15 @@ cd "$(dirname "$0")/.." || exit 1
 make=${MAKE:-make}
 python=.venv/bin/python
 logs=build/test
-rm -rf "$logs" && mkdir -p "$logs"
+mkdir -p "$logs"
+
+# timeout puts a stage into a process group of its own: hand a signal on, so that nothing runs on alone
+stage_pid=
+trap '[ -z "$stage_pid" ] || kill -INT "$stage_pid"; wait "$stage_pid"; exit 143' TERM INT
 
 stages=("$@")
 if [ $# = 0 ]; then
-    stages=(lint unit asan)
+    stages=(lint docs unit asan)
     for file in tests/*/test_*.py; do
         area=$(basename "$(dirname "$file")")
         case " ${stages[*]} bench fresh soak " in *" $area "*) ;; *) stages+=("$area") ;; esac
@@ -24,11 +28,15 @@ for stage in "${stages[@]}"; do
     log=$logs/$stage.log
     echo "==== $stage"
     case $stage in
-        lint | unit) timeout -k 30 600 "$make" "$stage" ;;
-        asan) timeout -k 30 900 "$make" asan ;;
-        *) timeout -s INT -k 60 900 "$python" -m pytest "tests/$stage" ;;
-    esac >"$log" 2>&1 </dev/null
+        docs) run=("$python" tests/docs.py README.md build/bin/lakebase-kernel --check) ;;
+        lint | unit | asan) run=("$make" -j"$(nproc)" "$stage") ;;
+        *) run=("$python" -m pytest "tests/$stage") ;;
+    esac
+    timeout -s INT -k 60 900 env --default-signal=INT "${run[@]}" >"$log" 2>&1 </dev/null &
+    stage_pid=$!
+    wait "$stage_pid"
     status=$?
+    stage_pid=
     case $stage in
         # cmocka prints a page for each program: its closing lines are enough, unless one failed
         unit | asan)
@@ -37,9 +45,9 @@ for stage in "${stages[@]}"; do
             cases=$(awk '/^\[  PASSED/ { sum += $4 } END { print sum + 0 }' "$log")
             [ -n "$last" ] && last="$last ($cases cases)"
             ;;
-        lint)
+        lint | docs)
             cat "$log"
-            last=$(grep '^lint:' "$log" | tail -n 1)
+            last=$(grep "^$stage:" "$log" | tail -n 1)
             ;;
         *)
             cat "$log"
