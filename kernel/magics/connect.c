@@ -124,7 +124,7 @@ static bool open_instance(struct magic_ctx *ctx, const struct target *t, struct 
                               .dbname = t->dbname ? t->dbname : default_database,
                               .user = me,
                               .password = credential.token,
-                              .sslmode = !ca ? "require" : pg_verifies_addresses() ? "verify-full" : "verify-ca",
+                              .sslmode = ca ? "verify-full" : "require",
                               .sslrootcert = ca};
         out->pg = pg_open(&p, ctx->cancel, e);
         ok = out->pg || err_wrap(e, "cannot connect to instance '%s'", t->instance);

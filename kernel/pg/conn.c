@@ -84,8 +84,6 @@ void pg_hang_up(struct pg_conn *conn)
     conn->pg = NULL;
 }
 
-bool pg_verifies_addresses(void) { return PQlibVersion() >= 150000; }
-
 void pg_close(struct pg_conn *conn)
 {
     if (!conn)

@@ -32,9 +32,6 @@ enum pg_tx { PG_TX_IDLE = 1, PG_TX_ACTIVE, PG_TX_IN_BLOCK, PG_TX_FAILED, PG_TX_U
  * in the start-up packet (no extra round trip). Errors: ERR_LOGIN (28000 and 28P01 alike, sqlstate set), ERR_CONNECT,
  * ERR_TIMEOUT, ERR_CANCELLED, ERR_CONFIG for a conninfo that cannot be read. NULL on failure. */
 struct pg_conn *pg_open(const struct pg_params *p, struct cancel *c, struct err *e);
-/* Can sslmode=verify-full check a server that is named by its IP address? libpq can from version 15 on (release notes of
- * PostgreSQL 15); an older one accepts host names in certificates only, and verify-ca is the most it can do there. */
-bool pg_verifies_addresses(void);
 void pg_close(struct pg_conn *conn); /* NULL is fine */
 
 /* What the server said apart from results: NOTICE, WARNING. Called in order with results. text has no newline at the end. */

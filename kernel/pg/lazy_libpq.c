@@ -17,7 +17,6 @@
     R(char *, PQerrorMessage, (const PGconn *c), (c))                                                                  \
     R(const char *, PQparameterStatus, (const PGconn *c, const char *name), (c, name))                                 \
     R(int, PQserverVersion, (const PGconn *c), (c))                                                                    \
-    R(int, PQlibVersion, (void), ())                                                                                   \
     R(int, PQbackendPID, (const PGconn *c), (c))                                                                       \
     R(int, PQconnectionNeedsPassword, (const PGconn *c), (c))                                                          \
     R(int, PQsocket, (const PGconn *c), (c))                                                                           \
