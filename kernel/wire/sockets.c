@@ -238,6 +238,11 @@ void sockets_reply(struct sockets *s, enum channel ch, struct signer *signer, co
                    struct packet *p)
 {
     bool ok = to->n_ids > 0;
+    /* Takes in peers that connected just now: a send alone may look for new ones only once a
+     * millisecond, and a ROUTER drops what goes to a peer that it does not know. */
+    int events;
+    size_t size = sizeof events;
+    zmq_getsockopt(s->socket[ch], ZMQ_EVENTS, &events, &size);
     for (size_t i = 0; ok && i < to->n_ids; i++)
         ok = send_bytes(s->socket[ch], to->ids[i].data, to->ids[i].len, ZMQ_SNDMORE);
     if (ok)

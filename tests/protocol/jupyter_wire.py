@@ -128,7 +128,11 @@ class Client:
                 s.identity = self.session.encode()
             elif subscribe is not None:
                 s.subscribe(subscribe)
+            connected = s.get_monitor_socket(zmq.EVENT_HANDSHAKE_SUCCEEDED) if name == "stdin" else None
             s.connect(self.address(name))
+        # A ROUTER drops what it sends to a client that is not connected yet; a person never types that fast.
+        connected.poll(int(PATIENCE * 1000))
+        s.disable_monitor()
         if subscribe is not None:
             self.welcome = self.receive("iopub")
             assert self.welcome["header"]["msg_type"] == "iopub_welcome"
