@@ -94,6 +94,6 @@ const struct magic magic_lab = {
     .summary = "check an exercise, or get a hint",
     .help = "A check looks at the real state of the database or the workspace, never at the text of your cells. What it tries "
             "is undone.",
-    .examples = "%lab check tables\n%lab hint tables\n%lab list",
+    .examples = "%lab check 2-tables\n%lab hint 2-tables\n%lab list",
     .subs = subs,
 };
