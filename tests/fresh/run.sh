@@ -4,7 +4,7 @@
 # The second start runs without network. With --test, `make test` too. Needs root, debootstrap and a network.
 #
 # Usage: run.sh [--as root|user|both] [--test]      SUITE=bookworm   MIRROR=http://...   WORK=build/fresh
-#        For Ubuntu: SUITE=noble COMPONENTS=main,universe, its MIRROR, and its keyring in KEYRING
+#        For Ubuntu: SUITE=noble PARTS=main,universe, its MIRROR, and its keyring in KEYRING
 # The machine's own way to the registries (apt sources, proxies, pip settings, CA certificates) is taken along.
 # All mounts and processes live in namespaces of their own and end with this script.
 set -euo pipefail
@@ -87,7 +87,7 @@ mount_in() { # ROOT
 if [ ! -f "$base" ]; then
     echo "fresh: making $suite with debootstrap (kept in ${base#"$repo"/})"
     rm -rf "$work/base"
-    debootstrap --variant=minbase --components="${COMPONENTS:-main}" ${KEYRING:+--keyring="$KEYRING"} "$suite" "$work/base" "$mirror" >"$work/debootstrap.log" 2>&1 ||
+    debootstrap --variant=minbase --components="${PARTS:-main}" ${KEYRING:+--keyring="$KEYRING"} "$suite" "$work/base" "$mirror" >"$work/debootstrap.log" 2>&1 ||
         fail "debootstrap failed: see $work/debootstrap.log"
     take_settings "$work/base"
     in_root "$work/base" root sh -c 'apt-get -q update && DEBIAN_FRONTEND=noninteractive apt-get -q -y install \
