@@ -28,7 +28,7 @@ struct generation {
 
 struct signer {
     EVP_MAC *mac;
-    EVP_MAC_CTX *ctx; /* NULL: no key */
+    EVP_MAC_CTX *ctx; /* keyed, never fed: each message gets a copy. NULL: no key */
     struct generation young, old;
 };
 
@@ -114,11 +114,15 @@ static void hmac(struct signer *s, const struct frame parts[SIGN_PARTS],
                  unsigned char digest[DIGEST])
 {
     size_t n = 0;
-    bool ok = EVP_MAC_init(s->ctx, NULL, 0, NULL); /* the key stays */
+    /* A copy, not EVP_MAC_init(ctx, NULL, 0, NULL): before OpenSSL 3.0.3 (Ubuntu 22.04 has 3.0.2)
+     * that does not start over, and the digest is wrong. */
+    EVP_MAC_CTX *ctx = EVP_MAC_CTX_dup(s->ctx);
+    bool ok = ctx != NULL;
     for (int i = 0; ok && i < SIGN_PARTS; i++)
-        ok = EVP_MAC_update(s->ctx, parts[i].data, parts[i].len);
-    if (!ok || !EVP_MAC_final(s->ctx, digest, &n, DIGEST) || n != DIGEST)
+        ok = EVP_MAC_update(ctx, parts[i].data, parts[i].len);
+    if (!ok || !EVP_MAC_final(ctx, digest, &n, DIGEST) || n != DIGEST)
         bug("HMAC-SHA256 failed");
+    EVP_MAC_CTX_free(ctx);
 }
 
 static void to_hex(const unsigned char digest[DIGEST], char hex[SIGN_HEX + 1])
