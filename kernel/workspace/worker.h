@@ -1,0 +1,68 @@
+/*
+ * The lakehouse worker as the server sees it: `lakebase-workspace worker`, the only process that opens libduckdb. Started
+ * on first use, again after a death, ended with the server. A job has a connection (Unix socket) of its own, so jobs are
+ * independent, and a job that loses its worker ends with ERR_UNAVAILABLE.
+ *
+ * Frames, both ways: 4 bytes length (big-endian, at most WORKER_FRAME_MAX), then one JSON object.
+ *   server → worker  {"job": "statement" | "sync" | "verify", …}   first frame
+ *                    {"answer": …} or {"error": {code, message, sqlstate, position}}   to a call
+ *                    {"cancel": true}                               any time
+ *   worker → server  {"call": method, "args": {…}}                  a question to Unity Catalog; answered before anything else
+ *                    {"event": name, …}                             progress, columns, rows
+ *                    {"done": {…}} or {"error": {…}}                last frame
+ *
+ * job "statement": sql, catalog, schema, principal, parameters [{name, value, type}], row_limit, byte_limit.
+ *   events: "columns" {columns: [{name, type_name, type_text, type_precision, type_scale, position}]}, then "rows" {rows: [[text|null]]}.
+ *   done: {row_count, truncated, catalog, schema, sources, target}
+ * job "sync": {id: synced table, …}: see sync/sync.h and workspace/api_synced_tables.c.
+ *
+ * Calls of a statement (all check the job's principal; names are arrays of 1 to 3 parts, full by then):
+ *   resolve        {name: [c, s, t], write}            → {kind: "delta", full_name, location} |
+ *                                                        {kind: "postgres", full_name, schema, table, conninfo, columns}
+ *                  conninfo is a secret: a login of one hour for the reader role
+ *   create_catalog {name, comment, if_not_exists}      drop_catalog {name, if_exists, cascade}
+ *   create_schema  {name: [c, s], comment, if_not_exists}   drop_schema {name, if_exists, cascade}
+ *   allocate_table {name}                              → {location, table_id}: a folder that no table has yet; checks CREATE TABLE and the name
+ *   publish_table  {name, location, table_id, columns: [column_info], comment, properties}   after version 0 is on disk
+ *   update_table   {name, columns, comment, properties}     after ALTER
+ *   drop_table     {name, if_exists}                   the server removes the row, then the folder
+ *   list           {what: "catalogs" | "schemas" | "tables", in: [c?, s?], like}   → {items: [{name, …}]}
+ *   describe       {name}                              → table_info of the API
+ *   grant, revoke  {privileges: [..], securable_type, name: […], principal}
+ *   show_grants    {securable_type, name: […], principal?}  → {items: [{principal, action_type, object_type, object_key}]}
+ */
+#ifndef WORKSPACE_WORKER_H
+#define WORKSPACE_WORKER_H
+
+#include <jansson.h>
+#include <stdbool.h>
+
+#include "base/cancel.h"
+#include "base/err.h"
+
+enum { WORKER_FRAME_MAX = 16 << 20 };
+
+struct worker;
+struct workspace;
+
+/* Nothing is started yet. */
+struct worker *worker_new(struct workspace *ws);
+/* End the process and wait for it; running jobs fail with ERR_UNAVAILABLE. */
+void worker_free(struct worker *w);
+
+struct worker_job {
+    void *self;
+    /* A question of the worker; *answer gets a new reference. Runs on the thread of worker_run. */
+    bool (*call)(void *self, const char *method, const json_t *args, json_t **answer, struct err *e);
+    /* Progress; return false to stop the job (with *e set). */
+    bool (*event)(void *self, const char *name, const json_t *event, struct err *e);
+};
+/* Run a job to its end on the calling thread. *done gets the done object (new reference). cancel asks the worker to stop;
+ * then ERR_CANCELLED. Any thread; many at once. */
+bool worker_run(struct worker *w, const json_t *job, const struct worker_job *cb, json_t **done, struct cancel *cancel,
+                struct err *e);
+
+/* The worker process itself: serve jobs on the listening socket (fd) until the server goes away. Returns an exit code. */
+int worker_main(int fd, const char *state_dir);
+
+#endif
