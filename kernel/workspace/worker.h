@@ -62,7 +62,8 @@ struct worker_job {
 bool worker_run(struct worker *w, const json_t *job, const struct worker_job *cb, json_t **done, struct cancel *cancel,
                 struct err *e);
 
-/* The worker process itself: serve jobs on the listening socket (fd) until the server goes away. Returns an exit code. */
+/* The worker process itself: serve jobs on the listening socket (fd). Standard input is its life line: a pipe or socket
+ * whose other end only the server holds; when that closes, the process ends at once. Returns an exit code. */
 int worker_main(int fd, const char *state_dir);
 
 #endif
