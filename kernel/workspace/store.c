@@ -9,9 +9,8 @@
 #include "workspace/sqlite.h"
 #include "workspace/store_private.h"
 
-enum { SCHEMA_VERSION = 1 };
-
-static const char schema[] =
+/* Each brings a file from the version before to its own: the first makes version 1. Written ones are never changed. */
+static const char *const versions[] = {
     "CREATE TABLE fact (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;"
     "CREATE TABLE principal (name TEXT PRIMARY KEY, display TEXT NOT NULL, id TEXT NOT NULL UNIQUE,"
     "  kind INTEGER NOT NULL, secret_sha TEXT NOT NULL UNIQUE) STRICT;"
@@ -23,7 +22,22 @@ static const char schema[] =
     "CREATE TABLE catalog (name TEXT PRIMARY KEY, uid TEXT NOT NULL UNIQUE,"
     "  instance_uid TEXT NOT NULL REFERENCES instance (uid), database TEXT NOT NULL, owner TEXT NOT NULL,"
     "  created_ms INTEGER NOT NULL, UNIQUE (instance_uid, database)) STRICT;"
-    "PRAGMA user_version = 1;";
+    "PRAGMA user_version = 1;",
+
+    /* Unity Catalog: store_lake.h */
+    "CREATE TABLE securable (kind INTEGER NOT NULL, full_name TEXT NOT NULL, parent TEXT NOT NULL, name TEXT NOT NULL,"
+    "  id TEXT NOT NULL UNIQUE, comment TEXT NOT NULL, owner TEXT NOT NULL, location TEXT NOT NULL,"
+    "  columns TEXT NOT NULL, properties TEXT NOT NULL, created_ms INTEGER NOT NULL, created_by TEXT NOT NULL,"
+    "  updated_ms INTEGER NOT NULL, updated_by TEXT NOT NULL, PRIMARY KEY (kind, full_name)) STRICT;"
+    "CREATE INDEX securable_parent ON securable (kind, parent, name);"
+    "CREATE TABLE securable_grant (kind INTEGER NOT NULL, full_name TEXT NOT NULL, principal TEXT NOT NULL,"
+    "  privilege TEXT NOT NULL, PRIMARY KEY (kind, full_name, principal, privilege)) STRICT;"
+    "CREATE TABLE lineage (source TEXT NOT NULL, target TEXT NOT NULL, done_by TEXT NOT NULL, at_ms INTEGER NOT NULL,"
+    "  PRIMARY KEY (source, target)) STRICT;"
+    "CREATE INDEX lineage_target ON lineage (target);"
+    "PRAGMA user_version = 2;",
+};
+enum { SCHEMA_VERSION = ARRAY_LEN(versions) };
 
 static bool read_version(sqlite3 *db, int64_t *version, struct err *e)
 {
@@ -46,7 +60,11 @@ static bool set_up(sqlite3 *db, const char *path, struct err *e)
         return false;
     if (version > SCHEMA_VERSION)
         return err_set(e, ERR_CONFIG, "the store '%s' was written by a newer version of this program", path);
-    return (version == SCHEMA_VERSION || sql_run(db, schema, e)) && sql_run(db, "COMMIT", e);
+    for (; version < SCHEMA_VERSION; version++) {
+        if (!sql_run(db, versions[version], e))
+            return false;
+    }
+    return sql_run(db, "COMMIT", e);
 }
 
 struct store *store_open(const char *path, struct err *e)
