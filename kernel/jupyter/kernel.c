@@ -18,7 +18,6 @@
 #include "base/fs.h"
 #include "base/log.h"
 #include "base/xalloc.h"
-#include "jupyter/children.h"
 #include "jupyter/state.h"
 
 /* A cell has so long to stop, then the session to close, then the last messages to leave. */
@@ -184,9 +183,9 @@ static void finish_serving(struct kernel *k)
     close_wire(k);
     parent_release(&k->parent);
     close(k->signal_fd);
-    if (!ended) { /* a cell that does not stop: leave without it, its memory is still in use */
+    if (!ended) { /* a cell that does not stop: leave without it, its memory is still in use; what it
+                     started ends with us (magics/child.h) */
         log_line(LOG_INFO, "jupyter", "the running cell did not stop in time");
-        children_kill();
         _exit(0);
     }
     outbox_release(&k->outbox);

@@ -98,24 +98,45 @@ def test_the_end_of_the_kernel_ends_its_query_and_its_processes(instance, kernel
         assert wait_until(lambda: re.search(r"^ +0$", text_of(watching.run(COUNT)[1]), re.M))
 
 
-@pytest.mark.parametrize("end", ["interrupt", "shutdown", "sigterm"])
+def sleeping(kernel):
+    return {pid for pid, command in processes_of(kernel.file.parent).items() if "sleep 1000" in command}
+
+
+@pytest.mark.parametrize("end", ["interrupt", "shutdown", "sigterm", "sigkill", "sigkill to the group"])
 def test_no_process_of_a_cell_stays(kernel, end):
     client = kernel.client()
-    cell = client.execute("%%bash\necho started\nsleep 1000 | sleep 1000")
+    # A job in a process group of its own: an interrupt leaves such a one alone, as a terminal does.
+    job = "set -m; (sleep 1000; true) & set +m" if "kill" in end else ""
+    cell = client.execute(f"%%bash\n{job}\necho started; sleep 1000 | sleep 1000")
     client.until(cell, "stream")
     assert started_by(kernel)
-    before = {pid for pid, command in processes_of(kernel.file.parent).items() if "sleep 1000" in command}
-    assert len(before) == 2
+    before = wait_until(lambda: len(found := sleeping(kernel)) == 2 + bool(job) and found)
+    assert before, processes_of(kernel.file.parent)
     if end == "interrupt":
         client.send("interrupt_request", channel="control")
         assert client.reply(cell)["content"]["ename"] == "KeyboardInterrupt"
     elif end == "shutdown":
         client.send("shutdown_request", {"restart": False}, channel="control")
         assert kernel.ended() == 0
-    else:
+    elif end == "sigterm":
         kernel.process.terminate()
         assert kernel.ended() == 0
+    else:
+        (os.killpg if "group" in end else os.kill)(kernel.process.pid, signal.SIGKILL)
+        kernel.ended()
     assert wait_until(lambda: not [p for p in before if Path(f"/proc/{p}").exists()]), processes_of(kernel.file.parent)
+
+
+def test_a_daemon_of_a_cell_stays(kernel):
+    client = kernel.client()
+    client.run("%%bash\nsetsid sleep 1000 </dev/null >/dev/null 2>&1 &\n")
+    cell = client.execute("%%bash\nsetsid sleep 1000 </dev/null >/dev/null 2>&1 &\necho started; sleep 1000")
+    client.until(cell, "stream")
+    assert wait_until(lambda: len(sleeping(kernel)) == 3)
+    kernel.process.kill()
+    assert wait_until(lambda: len(sleeping(kernel)) == 2)
+    for pid in sleeping(kernel):
+        os.kill(pid, signal.SIGKILL)
 
 
 @pytest.mark.parametrize("end", ["shutdown", "sigterm"])
