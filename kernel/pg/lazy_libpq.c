@@ -41,6 +41,7 @@
     R(PGresult *, PQgetResult, (PGconn * c), (c))                                                                      \
     R(PGnotify *, PQnotifies, (PGconn * c), (c))                                                                       \
     R(int, PQgetCopyData, (PGconn * c, char **buffer, int async), (c, buffer, async))                                  \
+    R(int, PQputCopyData, (PGconn * c, const char *data, int n), (c, data, n))                                         \
     R(int, PQputCopyEnd, (PGconn * c, const char *why), (c, why))                                                      \
     R(PGcancel *, PQgetCancel, (PGconn * c), (c))                                                                      \
     R(int, PQcancel, (PGcancel * c, char *why, int size), (c, why, size))                                              \
