@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 
+#include "base/buf.h"
 #include "base/jx.h"
 #include "base/log.h"
 #include "base/xalloc.h"
@@ -16,25 +17,9 @@
 
 enum { EXIT_USAGE = 2, EXIT_NOT_RUNNING = 3 };
 
-static const char usage[] =
-    "usage: lakebase-workspace COMMAND [options]\n"
-    "\n"
-    "A local Databricks workspace for Lakebase: the REST API on 127.0.0.1 in front of real PostgreSQL servers.\n"
-    "\n"
-    "  start [--port N]           start it in the background, unless it runs; wait until it answers\n"
-    "  stop [--keep-servers]      stop it and its PostgreSQL servers (data stays)\n"
-    "  status [--json]            address, instances, and what differs from the service\n"
-    "  env [--app] [--json]       lines for eval: DATABRICKS_HOST, DATABRICKS_TOKEN, CA; starts it if need be\n"
-    "                             (--app: the service principal's client id and secret instead of the token)\n"
-    "  reset --yes                delete all instances, data, tokens and settings\n"
-    "  run [--port N]             run it in the foreground\n"
-    "  help, --version\n"
-    "\n"
-    "State: $LAKEBASE_STATE_DIR, as root /var/lib/lakebase, else ~/.local/state/lakebase. Log level: LAKEBASE_LOG.\n";
-
 struct options {
     int port, ready_fd;
-    bool keep_servers, json, app, yes;
+    bool keep_servers, json, app, yes, help;
 };
 
 typedef int command_fn(const char *state_dir, const struct options *o, struct err *e);
@@ -81,10 +66,16 @@ static int do_reset(const char *state_dir, const struct options *o, struct err *
         err_hint(e, "say so: lakebase-workspace reset --yes");
         return EXIT_USAGE;
     }
-    if (!control_reset(state_dir, e))
-        return EXIT_FAILURE;
-    printf("reset: nothing is left in %s\n", state_dir);
-    return EXIT_SUCCESS;
+    struct buf left;
+    buf_init(&left, 65536);
+    bool ok = control_reset(state_dir, &left, e);
+    if (ok && left.len)
+        printf("reset: all that the workspace kept in %s is deleted; not of the workspace, and still there: %s\n", state_dir,
+               buf_str(&left));
+    else if (ok)
+        printf("reset: nothing is left in %s\n", state_dir);
+    buf_release(&left);
+    return ok ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 static int do_run(const char *state_dir, const struct options *o, struct err *e)
@@ -103,34 +94,75 @@ static int do_worker(const char *state_dir, const struct options *o, struct err 
     return EXIT_USAGE;
 }
 
-static int do_help(const char *state_dir, const struct options *o, struct err *e)
-{
-    (void)state_dir;
-    (void)o;
-    (void)e;
-    fputs(usage, stdout);
-    return EXIT_SUCCESS;
-}
+enum {
+    OPT_PORT = 'p', OPT_KEEP = 'k', OPT_ALL = 'A', OPT_JSON = 'j', OPT_APP = 'a', OPT_YES = 'y', OPT_HELP = 'h',
+    OPT_READY = 'r', /* ours: how `start` hears that its server is up */
+};
 
-enum { OPT_PORT = 'p', OPT_KEEP = 'k', OPT_ALL = 'A', OPT_JSON = 'j', OPT_APP = 'a', OPT_YES = 'y', OPT_READY = 'r' };
+static const struct {
+    char letter;
+    const char *name, *help;
+} option_help[] = {
+    {OPT_PORT, "--port N", "the port on 127.0.0.1; else the one it had before, or any free one"},
+    {OPT_KEEP, "--keep-servers", "the PostgreSQL servers go on, for sessions that are open; the next start takes them over"},
+    {OPT_ALL, "--all", "the PostgreSQL servers too, as without an option"},
+    {OPT_JSON, "--json", "for programs"},
+    {OPT_APP, "--app", "the client id and secret of the service principal instead of the token"},
+    {OPT_YES, "--yes", "really: instances and their data cannot be brought back"},
+};
+
+static command_fn do_help;
 
 /* options: the letters (above) that the command takes. */
 static const struct command {
     const char *name, *options;
     bool bare; /* needs no state folder */
     command_fn *run;
+    const char *synopsis, *summary; /* NULL: of our own use */
 } commands[] = {
-    {"start", "p", false, do_start},   {"stop", "kA", false, do_stop}, {"status", "j", false, do_status},
-    {"env", "aj", false, do_env},      {"reset", "y", false, do_reset}, {"run", "pr", false, do_run},
-    {"worker", "", true, do_worker},   {"help", "", true, do_help},
+    {"start", "p", false, do_start, "start [--port N]", "start it in the background, unless it runs; wait until it answers"},
+    {"stop", "kA", false, do_stop, "stop [--keep-servers]", "stop it and its PostgreSQL servers (data stays)"},
+    {"status", "j", false, do_status, "status [--json]", "address, instances, and what differs from the service"},
+    {"env", "aj", false, do_env, "env [--app] [--json]",
+     "lines for eval: DATABRICKS_HOST, DATABRICKS_TOKEN, CA; starts it if need be"},
+    {"reset", "y", false, do_reset, "reset --yes", "stop it and delete all instances, data, tokens and settings"},
+    {"run", "pr", false, do_run, "run [--port N]", "run it in the foreground"},
+    {"worker", "", true, do_worker, NULL, NULL},
+    {"help", "", true, do_help, "help, --version", "this text; COMMAND --help explains one"},
 };
+
+static int do_help(const char *state_dir, const struct options *o, struct err *e)
+{
+    (void)state_dir;
+    (void)o;
+    (void)e;
+    puts("usage: lakebase-workspace COMMAND [options]\n\n"
+         "A local Databricks workspace for Lakebase: the REST API on 127.0.0.1 in front of real PostgreSQL servers.\n");
+    for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
+        if (commands[i].summary)
+            printf("  %-25s  %s\n", commands[i].synopsis, commands[i].summary);
+    }
+    puts("\nState: $LAKEBASE_STATE_DIR, as root /var/lib/lakebase, else ~/.local/state/lakebase. Log level: LAKEBASE_LOG.");
+    return EXIT_SUCCESS;
+}
+
+static int help_of(const struct command *c)
+{
+    if (!c->summary)
+        return do_help(NULL, NULL, NULL);
+    printf("usage: lakebase-workspace %s\n\n  %s\n", c->synopsis, c->summary);
+    for (size_t i = 0, n = 0; i < ARRAY_LEN(option_help); i++) {
+        if (strchr(c->options, option_help[i].letter))
+            printf("%s  %-15s  %s\n", n++ ? "" : "\n", option_help[i].name, option_help[i].help);
+    }
+    return EXIT_SUCCESS;
+}
 
 static const struct option longs[] = {
     {"port", required_argument, NULL, OPT_PORT}, {"keep-servers", no_argument, NULL, OPT_KEEP},
-    {"all", no_argument, NULL, OPT_ALL}, /* what stop does anyway */
-    {"json", no_argument, NULL, OPT_JSON},
+    {"all", no_argument, NULL, OPT_ALL},         {"json", no_argument, NULL, OPT_JSON},
     {"app", no_argument, NULL, OPT_APP},         {"yes", no_argument, NULL, OPT_YES},
-    {"ready-fd", required_argument, NULL, OPT_READY}, /* ours: how `start` hears that its server is up */
+    {"help", no_argument, NULL, OPT_HELP},       {"ready-fd", required_argument, NULL, OPT_READY},
     {NULL, 0, NULL, 0},
 };
 
@@ -146,7 +178,10 @@ static bool parse(int argc, char **argv, const struct command *c, struct options
 {
     int letter;
     opterr = 0;
-    while ((letter = getopt_long(argc, argv, "", longs, NULL)) != -1) {
+    while ((letter = getopt_long(argc, argv, "h", longs, NULL)) != -1) {
+        o->help = o->help || letter == OPT_HELP;
+        if (letter == OPT_HELP)
+            continue;
         if (letter == '?' || !strchr(c->options, letter))
             return err_set(e, ERR_USAGE, "%s: option '%s' is not understood", c->name, argv[optind - 1]);
         o->keep_servers = o->keep_servers || letter == OPT_KEEP;
@@ -163,6 +198,8 @@ static bool parse(int argc, char **argv, const struct command *c, struct options
 
 static int run(const struct command *c, const struct options *o, struct err *e)
 {
+    if (o->help)
+        return help_of(c);
     if (c->bare)
         return c->run(NULL, o, e);
     char *state_dir = control_state_dir(e);
@@ -196,7 +233,7 @@ int main(int argc, char **argv)
     } else if (parse(argc - 1, argv + 1, c, &o, &e)) {
         status = run(c, &o, &e);
     } else {
-        err_hint(&e, "lakebase-workspace help lists the options");
+        err_hint(&e, "lakebase-workspace %s --help lists the options", c->name);
     }
     if (e.code)
         fprintf(stderr, "lakebase-workspace: %s%s%s%s\n", e.text, e.hint[0] ? " (" : "", e.hint, e.hint[0] ? ")" : "");

@@ -1,176 +1,25 @@
 /*
- * Clusters as a whole (see cluster.h): opening what they share, and the operations on one of them, one at a time for each.
- * Every operation looks at what is there and completes it, so that it can be called again after a crash anywhere.
+ * The operations on a cluster (see cluster.h), one at a time for each. Every operation looks at what is there and completes
+ * it, so that it can be called again after a crash anywhere.
  */
 #include "workspace/cluster.h"
 
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/fs.h"
-#include "base/ids.h"
-#include "base/log.h"
 #include "base/utf8.h"
 #include "base/xalloc.h"
 #include "pg/conn.h"
 #include "pg/exec.h"
-#include "workspace/ca.h"
 #include "workspace/cluster_parts.h"
-#include "workspace/ldap.h"
 #include "workspace/netaddr.h"
 #include "workspace/sql.h"
 
 enum { START_TRIES = 5 };
-#define GONE ".gone-" /* a folder that is being removed */
-
-/* ---- shared things ---------------------------------------------------------------------------------------------- */
-
-static bool make_folders(struct clusters *all, const char *state_dir, struct err *e)
-{
-    mode_t mode = all->user.switched ? 0711 : 0700;
-    if (!fs_mkdirs(state_dir, mode, e))
-        return false;
-    if (!(all->state_dir = realpath(state_dir, NULL)))
-        return err_errno(e, errno, "cannot find '%s'", state_dir);
-    if (all->user.switched && chmod(all->state_dir, mode) != 0)
-        return err_errno(e, errno, "cannot set the mode of '%s'", all->state_dir);
-    all->instances_dir = xasprintf("%s/instances", all->state_dir);
-    all->ca_path = xasprintf("%s/ca.crt", all->state_dir);
-    all->state_fd = open(all->state_dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    return (all->state_fd >= 0 || err_errno(e, errno, "cannot open '%s'", all->state_dir)) &&
-           fs_mkdirs(all->instances_dir, 0711, e) && server_user_reaches(&all->user, all->instances_dir, e);
-}
-
-static bool open_ca(struct clusters *all, struct err *e)
-{
-    char *dir = xasprintf("%s/private", all->state_dir), *key = xasprintf("%s/ca.key", dir);
-    bool ok = fs_mkdirs(dir, 0700, e) && (all->ca = ca_open(all->ca_path, key, e)) != NULL;
-    free(dir);
-    free(key);
-    return ok;
-}
-
-/* The responder's key exists in memory only. Its certificate is for 127.0.0.1, which no instance's is for: a stolen instance
- * key cannot pose as the responder. */
-static bool open_responder(struct clusters *all, const struct cluster_options *o, struct err *e)
-{
-    struct ca_pair pem;
-    if (!ca_issue(all->ca, "login responder", "127.0.0.1", false, &pem, e))
-        return false;
-    struct ldaps_options lo = {.cert_pem = pem.cert, .key_pem = pem.key, .port = o->ldaps_port, .login = o->login,
-                               .login_self = o->login_self};
-    all->ldaps = ldaps_open(&lo, e);
-    ca_pair_release(&pem);
-    return all->ldaps != NULL;
-}
-
-char *clusters_dir(const struct clusters *all, const char *uid) { return xasprintf("%s/%s", all->instances_dir, uid); }
-
-static bool is_there(struct clusters *all, const char *dir)
-{
-    return own_dir_has(&all->user, dir, "data/PG_VERSION");
-}
-
-/* Servers that live on ask the responder at the port in their pg_hba.conf. */
-static void repoint(struct clusters *all, const char *uid)
-{
-    char *dir = clusters_dir(all, uid);
-    struct server s;
-    struct err e;
-    bool changed;
-    err_init(&e);
-    bool there = is_there(all, dir);
-    process_find(all, dir, &s);
-    if (there && !conf_write_hba(all, dir, uid, &changed, &e))
-        log_err("cluster", uid, &e);
-    else if (there && changed && s.pid)
-        kill(s.pid, SIGHUP);
-    free(dir);
-}
-
-bool clusters_valid_uid(const char *uid)
-{
-    size_t n = strspn(uid, "0123456789abcdefghijklmnopqrstuvwxyz-");
-    return n > 0 && n < 64 && uid[n] == '\0' && uid[0] != '-';
-}
-
-static bool remove_gone(struct clusters *all, const char *name, struct err *e)
-{
-    char *dir = clusters_dir(all, name);
-    bool ok = own_dir_remove(&all->user, dir, e);
-    free(dir);
-    return ok;
-}
-
-/* What earlier processes left: servers that ask at another port, folders on their way out. */
-static void take_over(struct clusters *all)
-{
-    DIR *d = opendir(all->instances_dir);
-    for (struct dirent *f; d && (f = readdir(d)) != NULL;) {
-        struct err e;
-        err_init(&e);
-        if (clusters_valid_uid(f->d_name))
-            repoint(all, f->d_name);
-        else if (strncmp(f->d_name, GONE, strlen(GONE)) == 0 && !remove_gone(all, f->d_name, &e))
-            log_err("cluster", f->d_name, &e);
-    }
-    if (d)
-        closedir(d);
-}
-
-struct clusters *clusters_open(const struct cluster_options *o, struct err *e)
-{
-    struct clusters *all = xcalloc(1, sizeof *all);
-    all->state_fd = -1;
-    all->template.stop.fd = -1;
-    pthread_mutex_init(&all->lock, NULL);
-    pthread_cond_init(&all->changed, NULL);
-    pthread_mutex_init(&all->template.lock, NULL);
-    pthread_cond_init(&all->template.changed, NULL);
-    if (server_user_find(&all->user, e) && prefix_find(&all->prefix, e) && make_folders(all, o->state_dir, e) &&
-        open_ca(all, e) && prefix_make(&all->prefix, all->state_dir, e) && cancel_init(&all->template.stop, e) &&
-        open_responder(all, o, e)) {
-        take_over(all);
-        if (template_start(all, e))
-            return all;
-    }
-    clusters_close(all);
-    return NULL;
-}
-
-void clusters_close(struct clusters *all)
-{
-    if (!all)
-        return;
-    template_stop(all);
-    ldaps_close(all->ldaps);
-    ca_close(all->ca);
-    prefix_release(&all->prefix);
-    cancel_release(&all->template.stop);
-    if (all->state_fd >= 0)
-        close(all->state_fd);
-    pthread_cond_destroy(&all->template.changed);
-    pthread_mutex_destroy(&all->template.lock);
-    pthread_cond_destroy(&all->changed);
-    pthread_mutex_destroy(&all->lock);
-    free(all->busy);
-    free(all->children);
-    free(all->state_dir);
-    free(all->instances_dir);
-    free(all->ca_path);
-    free(all);
-}
-
-int clusters_ldaps_port(const struct clusters *all) { return ldaps_port(all->ldaps); }
-const char *clusters_ca_path(const struct clusters *all) { return all->ca_path; }
-const char *clusters_pg_version(const struct clusters *all) { return all->prefix.version_name; }
 
 /* ---- one operation at a time for each cluster --------------------------------------------------------------------- */
 
@@ -299,7 +148,7 @@ bool cluster_create(struct clusters *all, struct cluster_spec *spec, struct canc
     if (!dir)
         return false;
     template_creating(all, 1);
-    bool ok = (is_there(all, dir) || (own_dir_remove(&all->user, dir, e) && template_take(all, dir, c, e))) &&
+    bool ok = (cluster_dir_whole(all, dir) || (own_dir_remove(&all->user, dir, e) && template_take(all, dir, c, e))) &&
               same_version(all, dir, spec->name, e) && run_server(all, dir, spec, c, e) &&
               set_up_owner(all, dir, spec->owner, c, e);
     template_creating(all, -1);
@@ -314,7 +163,7 @@ bool cluster_start(struct clusters *all, struct cluster_spec *spec, struct cance
     char *dir = claim(all, spec->uid, e);
     if (!dir)
         return false;
-    bool ok = is_there(all, dir) || err_set(e, ERR_NOT_FOUND, "the files of instance '%s' are gone", spec->name);
+    bool ok = cluster_dir_whole(all, dir) || err_set(e, ERR_NOT_FOUND, "the files of instance '%s' are gone", spec->name);
     ok = ok && same_version(all, dir, spec->name, e) && run_server(all, dir, spec, c, e);
     release(all, spec->uid, dir);
     return ok;
@@ -327,20 +176,8 @@ bool cluster_stop(struct clusters *all, const char *uid, struct err *e)
     char *dir = claim(all, uid, e);
     if (!dir)
         return false;
-    bool ok = !is_there(all, dir) || process_stop(all, dir, false, e);
+    bool ok = !cluster_dir_whole(all, dir) || process_stop(all, dir, false, e);
     release(all, uid, dir);
-    return ok;
-}
-
-/* Renamed first: no crash leaves half a cluster under the name of a whole one. */
-static bool remove_whole(struct clusters *all, const char *dir, struct err *e)
-{
-    char id[17], name[32];
-    ids_hex(id, 8);
-    snprintf(name, sizeof name, GONE "%s", id);
-    char *gone = clusters_dir(all, name);
-    bool ok = (rename(dir, gone) == 0 || err_errno(e, errno, "cannot rename '%s'", dir)) && remove_gone(all, name, e);
-    free(gone);
     return ok;
 }
 
@@ -349,7 +186,7 @@ bool cluster_delete(struct clusters *all, const char *uid, struct err *e)
     char *dir = claim(all, uid, e);
     if (!dir)
         return false;
-    bool ok = !fs_exists(dir) || (process_stop(all, dir, true, e) && remove_whole(all, dir, e));
+    bool ok = !fs_exists(dir) || (process_stop(all, dir, true, e) && cluster_dir_remove(all, dir, e));
     release(all, uid, dir);
     return ok;
 }
@@ -365,18 +202,38 @@ pid_t cluster_pid(struct clusters *all, const char *uid)
     return s.ready ? s.pid : 0;
 }
 
-bool clusters_sweep(struct clusters *all, const char *const *keep, size_t n, struct err *e)
+bool cluster_crashed(struct clusters *all, const char *uid)
+{
+    struct server left, now;
+    char *dir = clusters_dir(all, uid);
+    bool crashed = process_read_pid_file(all, dir, &left);
+    process_find(all, dir, &now);
+    free(dir);
+    return crashed && !now.pid;
+}
+
+/* The first of them; a long list helps nobody. */
+static void name_one(struct buf *out, const char *name)
+{
+    if (out && out->len < 1000)
+        buf_printf(out, "%s%s", out->len ? ", " : "", out->len < 800 ? name : "…");
+}
+
+bool clusters_sweep(struct clusters *all, const char *const *keep, size_t n, struct buf *foreign, struct err *e)
 {
     DIR *d = opendir(all->instances_dir);
     if (!d)
         return err_errno(e, errno, "cannot read '%s'", all->instances_dir);
     bool ok = true;
     for (struct dirent *f; (f = readdir(d)) != NULL;) {
-        bool wanted = !clusters_valid_uid(f->d_name);
+        const char *name = f->d_name;
+        bool wanted = strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
         for (size_t i = 0; i < n && !wanted; i++)
-            wanted = strcmp(keep[i], f->d_name) == 0;
-        if (!wanted)
-            ok = cluster_delete(all, f->d_name, e) && ok;
+            wanted = strcmp(keep[i], name) == 0;
+        if (!wanted && cluster_dir_ours(all, name))
+            ok = cluster_delete(all, name, e) && ok;
+        else if (!wanted)
+            name_one(foreign, name);
     }
     closedir(d);
     return ok;

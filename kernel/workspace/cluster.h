@@ -18,6 +18,7 @@
 #include "base/cancel.h"
 #include "base/err.h"
 
+struct buf;
 struct pg_conn;
 struct clusters; /* what all clusters of a workspace share: folders, CA, prefix, template, ldaps responder */
 
@@ -61,8 +62,11 @@ bool cluster_stop(struct clusters *all, const char *uid, struct err *e);
 bool cluster_delete(struct clusters *all, const char *uid, struct err *e);
 /* The server's pid when it runs out of this folder and answers, else 0. Used for adoption and for watching. */
 pid_t cluster_pid(struct clusters *all, const char *uid);
-/* Stop and remove every instance folder whose uid is not in `keep` (n uids): leftovers of a crash. */
-bool clusters_sweep(struct clusters *all, const char *const *keep, size_t n, struct err *e);
+/* No server runs, and the last one did not end by itself: it was killed, or the machine went down. */
+bool cluster_crashed(struct clusters *all, const char *uid);
+/* Stop and remove every instance folder whose uid is not in `keep` (n uids): leftovers of a crash. What is no folder of
+ * ours (another name, another owner) is left alone; its names go to `foreign` (may be NULL), with commas, at most about 1000 bytes. */
+bool clusters_sweep(struct clusters *all, const char *const *keep, size_t n, struct buf *foreign, struct err *e);
 
 /* A connection for the workspace's own use (catalog reads, role changes), as the internal superuser over the unix socket
  * inside the folder; never handed to users. NULL on failure; close with pg_close. */

@@ -142,7 +142,7 @@ bool process_start(struct clusters *all, const char *dir, struct server *out, st
 /* immediate: no shutdown checkpoint. When this returns nothing of the cluster runs. */
 bool process_stop(struct clusters *all, const char *dir, bool immediate, struct err *e);
 
-/* ---- cluster.c -------------------------------------------------------------------------------------------- */
+/* ---- cluster_open.c --------------------------------------------------------------------------------------- */
 
 struct clusters {
     char *state_dir; /* absolute, without links */
@@ -162,8 +162,19 @@ struct clusters {
     pid_t killed[16];     /* the last of them that a signal ended */
     size_t n_killed;
 };
+
+/* ---- cluster_dirs.c --------------------------------------------------------------------------------------- */
+
 bool clusters_valid_uid(const char *uid);
 char *clusters_dir(const struct clusters *all, const char *uid); /* instances/<uid>; caller frees */
+/* An entry of instances/ that we can have made: a folder of the server user with a name of ours. */
+bool cluster_dir_ours(const struct clusters *all, const char *name);
+/* A cluster is in the folder, not what is left of one. */
+bool cluster_dir_whole(struct clusters *all, const char *dir);
+/* Renamed first: no crash leaves half a cluster under the name of a whole one. */
+bool cluster_dir_remove(struct clusters *all, const char *dir, struct err *e);
+/* Finish removals that a crash cut short. Failures are logged. */
+void cluster_dirs_clear(struct clusters *all);
 
 /* ---- cluster_connect.c ------------------------------------------------------------------------------------ */
 

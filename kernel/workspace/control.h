@@ -11,6 +11,8 @@
 
 #include "base/err.h"
 
+struct buf;
+
 struct running {
     pid_t pid;      /* 0: no workspace runs */
     bool ready;     /* it answers; url and ca are filled */
@@ -22,7 +24,8 @@ struct running {
 char *control_state_dir(struct err *e);
 bool control_find(const char *state_dir, struct running *out, struct err *e);
 
-/* Make sure that a workspace runs and answers; starts one in the background. port 0: the remembered one. */
+/* Make sure that a workspace runs and answers; starts one in the background. port 0: the remembered one; another one than
+ * a workspace runs on is ERR_CONFLICT. */
 bool control_start(const char *state_dir, int port, bool *started, struct running *out, struct err *e);
 /*
  * Be the workspace, until SIGTERM or SIGINT (PostgreSQL servers are stopped too) or SIGUSR1 (they go on).
@@ -32,7 +35,8 @@ bool control_start(const char *state_dir, int port, bool *started, struct runnin
 bool control_run(const char *state_dir, int port, int ready_fd, struct err *e);
 /* End the workspace, and (unless keep_servers) the PostgreSQL servers, also those of a workspace that was killed. */
 bool control_stop(const char *state_dir, bool keep_servers, bool *was_running, struct err *e);
-/* Stop, then delete all instances and all state. */
-bool control_reset(const char *state_dir, struct err *e);
+/* Stop, then delete all instances and all state. What others keep in the folder stays; its names go to `left`, with
+ * commas. */
+bool control_reset(const char *state_dir, struct buf *left, struct err *e);
 
 #endif

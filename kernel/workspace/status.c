@@ -37,13 +37,19 @@ static pid_t server_pid(const char *state_dir, const char *uid)
     return pid;
 }
 
+/* What is so, not what the row wants: a server that should run and does not is DOWN. */
+static const char *state_now(const struct instance_row *row, pid_t pid)
+{
+    return row->state == INST_AVAILABLE && pid == 0 ? "DOWN" : inst_state_name(row->state);
+}
+
 static json_t *instance_json(const char *state_dir, const struct instance_row *row)
 {
     struct cluster_memory m = {0};
     json_t *o = json_object();
     pid_t pid = server_pid(state_dir, row->uid);
     json_object_set_new(o, "name", json_string(row->name));
-    json_object_set_new(o, "state", json_string(inst_state_name(row->state)));
+    json_object_set_new(o, "state", json_string(state_now(row, pid)));
     json_object_set_new(o, "address", json_string(row->address));
     json_object_set_new(o, "port", json_integer(row->port));
     json_object_set_new(o, "pid", json_integer(pid));
@@ -82,6 +88,31 @@ static const char differences[] =
     "the PostgreSQL version is the installed one; a refused login has SQLSTATE 28000, on the service 28P01;\n"
     "synced tables, warehouses, pipelines and Unity Catalog grants are not built yet.\n";
 
+/* A line for what the table's words do not say. */
+static void print_notes(FILE *out, const struct running *now, const json_t *instances)
+{
+    json_t *i;
+    size_t k, down = 0, up = 0;
+    json_array_foreach(instances, k, i)
+    {
+        down += strcmp(jx_get_str(i, "state", ""), "DOWN") == 0;
+        up += jx_get_int(i, "pid", 0) != 0;
+    }
+    if (down)
+        fprintf(out, "\nDOWN: no PostgreSQL server runs; the data is there, and %s.\n",
+                now->pid ? "the workspace starts it again" : "it starts with the workspace");
+    if (up && !now->pid)
+        fprintf(out, "\nServers run without the workspace: open sessions go on, no token can log in.\n");
+}
+
+static void print_pid(FILE *out, int64_t pid)
+{
+    if (pid)
+        fprintf(out, "%8" PRId64, pid);
+    else
+        fprintf(out, "%8s", "-");
+}
+
 static double gib(const json_t *o, const char *key) { return (double)jx_get_int(o, key, 0) / (1 << 30); }
 
 static void print_text(FILE *out, const char *state_dir, const struct running *now, const json_t *instances)
@@ -103,12 +134,14 @@ static void print_text(FILE *out, const char *state_dir, const struct running *n
         char address[64];
         const char *host = jx_get_str(i, "address", "");
         snprintf(address, sizeof address, *host ? "%s:%" PRId64 : "-", host, jx_get_int(i, "port", 0));
-        fprintf(out, "%-20s %-10s %-21s %8" PRId64 "  %-8s %8.0f GiB %10.3f GiB %11" PRId64 "\n", jx_get_str(i, "name", ""),
-                jx_get_str(i, "state", ""), address, jx_get_int(i, "pid", 0), jx_get_str(i, "capacity", ""),
-                gib(i, "service_ram"), gib(i, "local_shared_buffers"), jx_get_int(i, "max_connections", 0));
+        fprintf(out, "%-20s %-10s %-21s ", jx_get_str(i, "name", ""), jx_get_str(i, "state", ""), address);
+        print_pid(out, jx_get_int(i, "pid", 0));
+        fprintf(out, "  %-8s %8.0f GiB %10.3f GiB %11" PRId64 "\n", jx_get_str(i, "capacity", ""), gib(i, "service_ram"),
+                gib(i, "local_shared_buffers"), jx_get_int(i, "max_connections", 0));
         if (json_object_get(i, "failure"))
             fprintf(out, "  failed: %s\n", jx_get_str(i, "failure", ""));
     }
+    print_notes(out, now, instances);
     fprintf(out, "\n%s", differences);
 }
 

@@ -156,8 +156,16 @@ static void test_sweep(void **state)
     assert_true(pid > 0);
     const char *keep[] = {f.uid};
     reopen();
-    assert_true(clusters_sweep(f.all, keep, 1, &e));
+    char *foreign = xasprintf("%s/instances/Not Ours", f.dir);
+    struct buf names;
+    buf_init(&names, 4096);
+    assert_int_equal(mkdir(foreign, 0700), 0);
+    assert_true(clusters_sweep(f.all, keep, 1, &names, &e));
     no_error(&e);
+    assert_string_equal(buf_str(&names), "Not Ours");
+    assert_int_equal(rmdir(foreign), 0);
+    buf_release(&names);
+    free(foreign);
     assert_int_equal(cluster_pid(f.all, "stray"), 0);
     assert_true(cluster_pid(f.all, f.uid) > 0);
     char *path = xasprintf("%s/instances/stray", f.dir);

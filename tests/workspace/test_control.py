@@ -81,6 +81,10 @@ def test_a_port_asked_for(space):
         assert f"cannot listen on 127.0.0.1:{port}" in done.stderr and done.stderr.count("\n") == 1
     space.run("start", "--port", str(port))
     assert card(space)["url"].endswith(f":{port}")
+    assert space.run("start", "--port", str(port)).stdout.startswith("running")
+    done = space.run("start", "--port", str(port % 60000 + 1), check=False)
+    assert done.returncode == 1 and f"not on port {port % 60000 + 1}" in done.stderr and done.stdout == ""
+    assert f"runs on {card(space)['url']} (pid {card(space)['pid']})" in done.stderr
 
 
 def test_env(space):
@@ -153,9 +157,41 @@ def test_status(space):
     assert doc["running"] and doc["pid"] == card(space)["pid"]
     assert (demo["state"], demo["port"], demo["service_ram"]) == ("AVAILABLE", 5432, 64 << 30)
     assert Path(f"/proc/{demo['pid']}/cwd").readlink().is_relative_to(space.state_dir)
+    api = Api.of(space)
+    api.create("rests")
+    api.update("rests", "stopped", stopped=True)
+    api.wait("rests", "STOPPED")
     space.run("stop")
+    demo, rests = json.loads(space.run("status", "--json", check=False).stdout)["instances"]
+    assert (demo["state"], demo["pid"], rests["state"]) == ("DOWN", 0, "STOPPED")
+    text = space.run("status", check=False).stdout
+    assert "AVAILABLE" not in text and "starts with the workspace" in text
+
+
+def test_status_of_servers_that_go_on_alone(space):
+    space.run("start")
+    Api.of(space).create("demo")
+    space.run("stop", "--keep-servers")
     demo, = json.loads(space.run("status", "--json", check=False).stdout)["instances"]
-    assert demo["pid"] == 0
+    assert demo["state"] == "AVAILABLE" and demo["pid"]
+    assert "no token can log in" in space.run("status", check=False).stdout
+
+
+def test_a_clean_start_is_no_warning_and_a_killed_server_is(space):
+    space.run("start")
+    Api.of(space).create("demo")
+    log = space.state_dir / "workspace.log"
+    space.run("stop")
+    space.run("start")
+    Api.of(space).wait("demo", "AVAILABLE")
+    assert log.read_text() == ""
+    pid, = pg_pids(space)
+    space.run("stop", "--keep-servers")
+    os.kill(pid, signal.SIGKILL)
+    assert wait_until(lambda: not pg_pids(space))
+    space.run("start")
+    Api.of(space).wait("demo", "AVAILABLE")
+    assert "demo: the PostgreSQL server is gone; starting it again" in log.read_text()
 
 
 def pg_pids(space):
@@ -191,14 +227,57 @@ def test_reset(space):
     space.run("start")
     Api.of(space).create("demo")
     (space.state_dir / "mine.txt").write_text("not the workspace's")
+    (space.state_dir / "history.sqlite").write_text("the kernel's")
     done = space.run("reset", check=False)
     assert done.returncode == 2 and "--yes" in done.stderr
     assert Api.of(space).get("demo")
-    space.run("reset", "--yes")
+    done = space.run("reset", "--yes")
+    assert done.stdout.endswith("still there: history.sqlite, mine.txt\n") and "nothing is left" not in done.stdout
     assert processes_of(space.state_dir) == {}
-    assert sorted(p.name for p in space.state_dir.iterdir()) == ["mine.txt", "workspace.lock"]
+    assert sorted(p.name for p in space.state_dir.iterdir()) == ["history.sqlite", "mine.txt"]
+    space.run("status", check=False)
+    for name in ("history.sqlite", "mine.txt"):
+        (space.state_dir / name).unlink()
+    assert space.run("reset", "--yes").stdout == f"reset: nothing is left in {space.state_dir}\n"
+    assert list(space.state_dir.iterdir()) == []
     space.run("start")
     assert Api.of(space).ok("GET", "/api/2.0/database/instances") == {}
+
+
+def test_folders_of_others_among_the_instances(space):
+    """Left alone, and named: at the start in the log, at a reset in its answer."""
+    space.run("start")
+    Api.of(space).create("demo")
+    space.run("stop")
+    for name in ["Not Ours", "foreign"]:
+        (space.state_dir / "instances" / name).mkdir()
+        (space.state_dir / "instances" / name / "x").touch()
+    if os.geteuid() != 0:  # a name of ours that is not root's is a leftover of a crash
+        (space.state_dir / "instances/foreign/x").unlink()
+        (space.state_dir / "instances/foreign").rmdir()
+        (space.state_dir / "instances/foreign").touch()
+    space.run("start")
+    log = (space.state_dir / "workspace.log").read_text()
+    assert "left alone: " in log and "Not Ours" in log and "foreign" in log and log.count("\n") == 1
+    assert Api.of(space).wait("demo", "AVAILABLE")
+    done = space.run("reset", "--yes")
+    assert done.stdout.endswith("still there: instances/Not Ours, instances/foreign\n")
+    assert [p.name for p in space.state_dir.iterdir()] == ["instances"]
+
+
+def test_starts_and_resets_at_once_end_with_one_or_no_workspace(space):
+    """A reset removes the lock's file: nobody may hold a lock on a file that has no name any more."""
+    def turn(*args):
+        for _ in range(4):
+            space.run(*args, check=False)
+
+    threads = [threading.Thread(target=turn, args=args) for args in (["start"], ["reset", "--yes"], ["start"])]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    space.run("start")
+    assert len(servers(space)) == 1
 
 
 def test_run_in_the_foreground(space):
@@ -253,6 +332,19 @@ def test_help_and_version(space):
     assert "usage: lakebase-workspace COMMAND" in space.run("help").stdout
     assert space.run("--help").stdout == space.run("help").stdout
     assert space.run("--version").stdout.startswith("lakebase-workspace ")
+
+
+@pytest.mark.parametrize("command, options", [
+    ("start", ["--port N"]), ("stop", ["--keep-servers", "--all"]), ("status", ["--json"]), ("env", ["--app", "--json"]),
+    ("reset", ["--yes"]), ("run", ["--port N"]), ("help", []),
+])
+def test_help_of_a_command(space, command, options):
+    done = space.run(command, "--help")
+    assert done.stdout.startswith(f"usage: lakebase-workspace {command}") and done.stderr == ""
+    told = [line.split("  ")[1].strip() for line in done.stdout.splitlines() if line.startswith("  --")]
+    assert sorted(told) == sorted(options)
+    assert space.run(command, "-h").stdout == done.stdout
+    assert list(space.state_dir.iterdir()) == []  # nothing was started or made
 
 
 def test_state_folders_that_cannot_be(space, state_dir):
