@@ -1,0 +1,75 @@
+/*
+ * DuckDB's errors in the terms of Databricks SQL: error class and SQLSTATE, as docs.databricks.com "error conditions" lists
+ * them. A row of the table matches by type, sub-type and a piece of the message; the first match wins.
+ */
+#include "lakehouse/duck_error.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/jx.h"
+
+enum { MESSAGE_MAX = 1 << 20 };
+
+static const struct rule {
+    const char *type, *piece; /* piece: of the message; NULL: any */
+    const char *class, *sqlstate;
+} rules[] = {
+    {"Parser", NULL, "PARSE_SYNTAX_ERROR", "42601"},
+    {"Syntax", NULL, "PARSE_SYNTAX_ERROR", "42601"},
+    {"Catalog", "Function", "UNRESOLVED_ROUTINE", "42883"},
+    {"Catalog", "Table", "TABLE_OR_VIEW_NOT_FOUND", "42P01"},
+    {"Catalog", "Type", "UNSUPPORTED_DATATYPE", "0A000"},
+    {"Binder", "Ambiguous", "AMBIGUOUS_REFERENCE", "42704"},
+    {"Binder", "not found in FROM", "UNRESOLVED_COLUMN.WITH_SUGGESTION", "42703"},
+    {"Binder", "does not have a column", "UNRESOLVED_COLUMN.WITH_SUGGESTION", "42703"},
+    {"Binder", "Referenced table", "UNRESOLVED_COLUMN.WITH_SUGGESTION", "42703"},
+    {"Binder", "GROUP BY", "MISSING_AGGREGATION", "42803"},
+    {"Binder", "aggregate", "MISSING_AGGREGATION", "42803"},
+    {"Binder", "No function matches", "DATATYPE_MISMATCH", "42K09"},
+    {"Binder", "cast", "DATATYPE_MISMATCH", "42K09"},
+    {"Binder", NULL, "INVALID_STATEMENT", "42000"},
+    {"Conversion", "out of range", "CAST_OVERFLOW", "22003"},
+    {"Conversion", "too large", "CAST_OVERFLOW", "22003"},
+    {"Conversion", NULL, "CAST_INVALID_INPUT", "22018"},
+    {"Out of Range", NULL, "ARITHMETIC_OVERFLOW", "22003"},
+    {"Divide by Zero", NULL, "DIVIDE_BY_ZERO", "22012"},
+    {"Mismatch Type", NULL, "DATATYPE_MISMATCH", "42K09"},
+    {"Invalid Input", "subquery", "SCALAR_SUBQUERY_TOO_MANY_ROWS", "21000"},
+    {"Invalid Input", NULL, "INVALID_PARAMETER_VALUE", "22023"},
+    {"Not implemented", NULL, "UNSUPPORTED_FEATURE", "0A000"},
+    {"Permission", NULL, "INSUFFICIENT_PERMISSIONS", "42501"},
+};
+
+static const struct rule *find_rule(const char *type, const char *message)
+{
+    static const struct rule otherwise = {"", NULL, "ENGINE_ERROR", "58000"};
+    for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++)
+        if (!strcmp(rules[i].type, type) && (!rules[i].piece || strstr(message, rules[i].piece)))
+            return &rules[i];
+    return &otherwise;
+}
+
+/* Our own names of temporary views never reach a user: "__lake_t3" is cut out by whoever rewrote the SQL. */
+bool duck_error(const char *message, const char *sql, struct err *e)
+{
+    struct err ignored;
+    err_init(&ignored);
+    const char *json = message ? strchr(message, '{') : NULL;
+    json_t *all = json ? jx_parse(json, strlen(json), MESSAGE_MAX, &ignored) : NULL;
+    const char *type = jx_get_str(all, "exception_type", ""), *text = jx_get_str(all, "exception_message", NULL);
+    if (!text)
+        text = message && *message ? message : "the engine gave no reason";
+    if (!strcmp(type, "Out of Memory")) {
+        err_set(e, ERR_TOO_BIG, "the statement needs more memory than the lakehouse engine has: %s", text);
+    } else if (e->code == ERR_NONE) {
+        const struct rule *rule = find_rule(type, text);
+        err_set(e, ERR_SQL, "[%s] %s", rule->class, text);
+        err_copy(e->sqlstate, sizeof e->sqlstate, rule->sqlstate, strlen(rule->sqlstate));
+        const char *position = jx_get_str(all, "position", NULL);
+        if (position && sql)
+            e->position = atoi(position) + 1;
+    }
+    json_decref(all);
+    return false;
+}
