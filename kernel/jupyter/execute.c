@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/jx.h"
+#include "base/log.h"
 #include "base/xalloc.h"
 #include "jupyter/state.h"
 #include "magics/interp.h"
@@ -147,6 +148,7 @@ static void finish(struct kernel *k)
     json_decref(metadata);
     bool abort = c->error && c->stop_on_error;
     json_decref(c->error);
+    free(c->prompt);
     *c = (struct cell){0};
     msg_free(m);
     if (abort)
@@ -193,14 +195,52 @@ static void show(struct kernel *k, struct out *o)
     kernel_publish_text(k, o->type, c->request, content);
 }
 
+static void forget_prompt(struct cell *c)
+{
+    free(c->prompt);
+    c->prompt = NULL;
+}
+
+/* A client connects its sockets one by one: stdin may come after the request that asks on it. */
+static void send_prompt(struct kernel *k)
+{
+    struct cell *c = &k->cell;
+    struct packet p;
+    int64_t now = clock_mono_ms();
+    packet_init(&p, &k->author, "input_request", c->request, NULL, xstrdup(c->prompt));
+    memcpy(c->input_id, p.id, sizeof c->input_id);
+    if (sockets_reply(&k->sockets, CH_STDIN, k->signer, c->request, &p)) {
+        forget_prompt(c);
+    } else if (now >= c->prompt_end_ms) {
+        log_line(LOG_WARN, "jupyter", "nobody is connected to stdin: a prompt was not shown");
+        forget_prompt(c);
+        c->input_id[0] = '\0';
+        runner_answer(&k->runner, NULL, 0);
+    } else {
+        c->prompt_ms = now + PROMPT_AGAIN_MS;
+    }
+}
+
 static void ask(struct kernel *k, struct out *o)
 {
     struct cell *c = &k->cell;
     kernel_drain(k, CH_STDIN); /* answers to a prompt that is gone */
-    struct packet p;
-    packet_init(&p, &k->author, "input_request", c->request, NULL, buf_detach(&o->text));
-    memcpy(c->input_id, p.id, sizeof c->input_id);
-    sockets_reply(&k->sockets, CH_STDIN, k->signer, c->request, &p);
+    forget_prompt(c);
+    c->prompt = buf_detach(&o->text);
+    c->prompt_end_ms = clock_mono_ms() + PROMPT_MOST_MS;
+    send_prompt(k);
+}
+
+/* The prompt that waits for its client, unless the cell does not wait for it any more. */
+static void ask_again(struct kernel *k, int *wait_ms)
+{
+    struct cell *c = &k->cell;
+    if (c->prompt && !runner_asks(&k->runner))
+        forget_prompt(c);
+    if (c->prompt && clock_mono_ms() >= c->prompt_ms)
+        send_prompt(k);
+    if (c->prompt && (*wait_ms < 0 || *wait_ms > PROMPT_AGAIN_MS))
+        *wait_ms = PROMPT_AGAIN_MS;
 }
 
 void execute_outputs(struct kernel *k, int *wait_ms)
@@ -220,6 +260,7 @@ void execute_outputs(struct kernel *k, int *wait_ms)
         }
     }
     struct cell *c = &k->cell;
+    ask_again(k, wait_ms);
     if (!c->error)
         return;
     int64_t left = c->settle_ms - clock_mono_ms();

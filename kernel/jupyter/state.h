@@ -24,12 +24,17 @@
  * not know of the failure. */
 enum { SETTLE_QUIET_MS = 10, SETTLE_MOST_MS = 100, QUEUE_MAX = 10000 };
 
+/* A prompt is offered again so often, and so long, to a client whose stdin is not connected. */
+enum { PROMPT_AGAIN_MS = 20, PROMPT_MOST_MS = 10000 };
+
 struct cell {
     struct msg *request; /* NULL: no cell runs */
     int64_t count;       /* its execution count */
     bool silent, stored, stop_on_error, allow_stdin;
     char started[40];
     char input_id[64]; /* msg_id of the input_request that waits; "" for none */
+    char *prompt;      /* content of an input_request that could not be sent yet, NULL: none */
+    int64_t prompt_ms, prompt_end_ms; /* when to try again, when to give up */
     json_t *error; /* it ended with this and settles until settle_ms, at most until settle_end_ms */
     int64_t settle_ms, settle_end_ms;
 };

@@ -12,7 +12,7 @@
 #include "base/utf8.h"
 #include "base/xalloc.h"
 
-enum { LINGER_MS = 1000, MAX_SOCKETS = 16, BIG_FRAME = 16 << 10 };
+enum { LINGER_MS = 1000, MAX_SOCKETS = 16, BIG_FRAME = 16 << 10, RECONNECT_MS = 10 };
 
 static bool set_int(void *socket, int option, int value, struct err *e)
 {
@@ -34,7 +34,9 @@ static bool set_options(void *socket, const struct connfile *c, enum channel ch,
     if (ch == CH_IOPUB)
         return ok && set_int(socket, ZMQ_XPUB_VERBOSE, 1, e) &&
                set_int(socket, ZMQ_XPUB_MANUAL, 1, e);
-    return ok && set_int(socket, ZMQ_ROUTER_HANDOVER, 1, e);
+    /* A prompt must not be lost because the client's stdin connects later than its shell. */
+    return ok && set_int(socket, ZMQ_ROUTER_HANDOVER, 1, e) &&
+           (ch != CH_STDIN || set_int(socket, ZMQ_ROUTER_MANDATORY, 1, e));
 }
 
 static bool bind_ipc(void *socket, struct connfile *c, enum channel ch, struct err *e)
@@ -114,6 +116,47 @@ bool sockets_open(struct sockets *s, struct connfile *c, struct err *e)
     return ok;
 }
 
+static bool connect_one(struct sockets *s, const struct connfile *c, enum channel ch,
+                        const char *identity, struct err *e)
+{
+    char endpoint[CONNFILE_MAX_IP + 64];
+    const char *v6 = !c->ipc && strchr(c->ip, ':') ? c->ip : NULL;
+    void *socket = s->socket[ch] = zmq_socket(s->context, ch == CH_IOPUB ? ZMQ_SUB : ZMQ_DEALER);
+    if (!socket)
+        return err_set(e, ERR_INTERNAL, "cannot make a socket: %s", zmq_strerror(errno));
+    if (c->ipc)
+        snprintf(endpoint, sizeof endpoint, "ipc://%s-%d", c->ip, c->port[ch]);
+    else
+        snprintf(endpoint, sizeof endpoint, "tcp://%s%s%s:%d", v6 ? "[" : "", c->ip, v6 ? "]" : "",
+                 c->port[ch]);
+    bool ok = set_int(socket, ZMQ_LINGER, 0, e) && set_int(socket, ZMQ_SNDHWM, 0, e) &&
+              set_int(socket, ZMQ_RCVHWM, 0, e) &&
+              set_int(socket, ZMQ_RECONNECT_IVL, RECONNECT_MS, e) &&
+              (!v6 || set_int(socket, ZMQ_IPV6, 1, e));
+    if (!ok)
+        return false;
+    int rc = ch == CH_IOPUB ? zmq_setsockopt(socket, ZMQ_SUBSCRIBE, "", 0)
+                            : zmq_setsockopt(socket, ZMQ_ROUTING_ID, identity, strlen(identity));
+    return (rc == 0 && zmq_connect(socket, endpoint) == 0) ||
+           err_set(e, ERR_IO, "cannot connect %s to a kernel: %s", channel_name(ch),
+                   zmq_strerror(errno));
+}
+
+bool sockets_connect(struct sockets *s, const struct connfile *c, const char *identity,
+                     struct err *e)
+{
+    *s = (struct sockets){.context = zmq_ctx_new()};
+    if (!s->context)
+        return err_set(e, ERR_INTERNAL, "cannot make a ZeroMQ context: %s", zmq_strerror(errno));
+    zmq_ctx_set(s->context, ZMQ_MAX_SOCKETS, MAX_SOCKETS);
+    bool ok = true;
+    for (int ch = 0; ok && ch < CH_HB; ch++)
+        ok = connect_one(s, c, (enum channel)ch, identity, e);
+    if (!ok)
+        sockets_close(s, 0);
+    return ok;
+}
+
 void sockets_close(struct sockets *s, int linger_ms)
 {
     for (int ch = 0; ch < CH_COUNT; ch++) {
@@ -170,9 +213,12 @@ bool sockets_receive(struct sockets *s, enum channel ch, struct signer *signer, 
     size_t n = receive_frames(s->socket[ch], parts);
     if (n == 0)
         return true;
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
         frames[i] = (struct frame){zmq_msg_data(&parts[i]), zmq_msg_size(&parts[i])};
-    *m = msg_decode(frames, n, signer, e);
+        if (frames[i].len > SOCKETS_MAX_FRAME)
+            err_set(e, ERR_TOO_BIG, "a message is larger than %d MiB", SOCKETS_MAX_FRAME >> 20);
+    }
+    *m = e->code ? NULL : msg_decode(frames, n, signer, e);
     for (size_t i = 0; i < n; i++) {
         /* What a user types into a password prompt comes this way. */
         if (ch == CH_STDIN)
@@ -234,7 +280,7 @@ static void send_packet(void *socket, struct signer *signer, struct packet *p)
         send_content(socket, p);
 }
 
-void sockets_reply(struct sockets *s, enum channel ch, struct signer *signer, const struct msg *to,
+bool sockets_reply(struct sockets *s, enum channel ch, struct signer *signer, const struct msg *to,
                    struct packet *p)
 {
     bool ok = to->n_ids > 0;
@@ -247,6 +293,13 @@ void sockets_reply(struct sockets *s, enum channel ch, struct signer *signer, co
         ok = send_bytes(s->socket[ch], to->ids[i].data, to->ids[i].len, ZMQ_SNDMORE);
     if (ok)
         send_packet(s->socket[ch], signer, p);
+    packet_release(p);
+    return ok;
+}
+
+void sockets_send(struct sockets *s, enum channel ch, struct signer *signer, struct packet *p)
+{
+    send_packet(s->socket[ch], signer, p);
     packet_release(p);
 }
 

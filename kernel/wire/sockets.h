@@ -32,13 +32,21 @@ void sockets_unlink(const struct connfile *c);
 /* Options that every socket of ours has, then bind; fills in c->port[ch]. For the heartbeat too. */
 bool sockets_bind(void *socket, struct connfile *c, enum channel ch, struct err *e);
 
-/* The next message of a ROUTER channel. *m NULL and true: none is waiting. false: a bad one was
+/* The other side: connect to all four sockets of a kernel, as a front end does (DEALER, and SUB to
+ * everything). identity: of shell, control and stdin, which belong together. Frames are limited by
+ * sockets_receive only: what hangs up here is a cell whose end is never heard of. */
+bool sockets_connect(struct sockets *s, const struct connfile *c, const char *identity,
+                     struct err *e);
+/* Send on a connected channel. The packet is consumed. */
+void sockets_send(struct sockets *s, enum channel ch, struct signer *signer, struct packet *p);
+
+/* The next message of a ROUTER or connected channel. *m NULL and true: none is waiting. false: a bad one was
  * dropped (*e says why). */
 bool sockets_receive(struct sockets *s, enum channel ch, struct signer *signer, struct msg **m,
                      struct err *e);
-/* Send to the client that sent `to`, on a ROUTER channel. A client that is gone is not an error.
- * The packet is consumed. */
-void sockets_reply(struct sockets *s, enum channel ch, struct signer *signer, const struct msg *to,
+/* Send to the client that sent `to`, on a ROUTER channel. The packet is consumed. A client that is
+ * gone is not an error. false: on stdin only, it is not connected (yet), and nothing was sent. */
+bool sockets_reply(struct sockets *s, enum channel ch, struct signer *signer, const struct msg *to,
                    struct packet *p);
 /* Broadcast on iopub. topic: first frame. The packet is consumed. */
 void sockets_publish(struct sockets *s, struct signer *signer, const char *topic, size_t topic_len,

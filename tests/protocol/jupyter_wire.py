@@ -113,7 +113,7 @@ class Kernel:
 class Client:
     """One front end. session: its identity on all three request channels, as JupyterLab and jupyter_client do."""
 
-    def __init__(self, info, session=None, subscribe=b"", key=None):
+    def __init__(self, info, session=None, subscribe=b"", key=None, stdin=True):
         self.info, self.key = info, (info["key"] if key is None else key).encode()
         self.session = session or uuid.uuid4().hex
         self.kernel_session, self.seen = None, set()
@@ -128,16 +128,17 @@ class Client:
                 s.identity = self.session.encode()
             elif subscribe is not None:
                 s.subscribe(subscribe)
-            connected = s.get_monitor_socket(zmq.EVENT_HANDSHAKE_SUCCEEDED) if name == "stdin" else None
-            s.connect(self.address(name))
-        # A ROUTER drops what it sends to a client that is not connected yet; a person never types that fast.
-        connected.poll(int(PATIENCE * 1000))
-        s.disable_monitor()
+            if name != "stdin" or stdin:
+                s.connect(self.address(name))
         if subscribe is not None:
             self.welcome = self.receive("iopub")
             assert self.welcome["header"]["msg_type"] == "iopub_welcome"
             assert self.welcome["content"]["subscription"] == subscribe.decode()
             assert self.welcome["parent_header"] == {}
+
+    def connect_stdin(self):
+        """For a client made with stdin=False: now."""
+        self.sockets["stdin"].connect(self.address("stdin"))
 
     def address(self, name):
         separator = "-" if self.info["transport"] == "ipc" else ":"

@@ -294,6 +294,33 @@ def test_a_prompt_can_be_interrupted(kernel, client, interrupt):
     assert streams(client.outputs(msg_id)).endswith("good")
 
 
+def test_a_prompt_waits_for_a_client_whose_stdin_connects_late(kernel):
+    client = kernel.client(stdin=False)
+    msg_id = client.execute("ask x", allow_stdin=True)
+    client.until(msg_id, "execute_input")
+    client.request("kernel_info_request", channel="control")  # by now the prompt was tried
+    client.connect_stdin()
+    request = client.receive("stdin")
+    answer(client, "late", request["header"])
+    assert client.reply(msg_id)["content"]["status"] == "ok"
+    assert streams(client.outputs(msg_id)).endswith("late")
+    assert client.sockets["stdin"].poll(0) == 0  # it came once
+
+
+def test_a_prompt_that_nobody_sees_can_be_interrupted(kernel):
+    client = kernel.client(stdin=False)
+    msg_id = client.execute("ask x", allow_stdin=True)
+    client.until(msg_id, "execute_input")
+    client.send("interrupt_request", channel="control")
+    assert client.reply(msg_id)["content"]["ename"] == "KeyboardInterrupt"
+    client.outputs(msg_id)
+    client.connect_stdin()
+    msg_id, request = prompt(client, "ask y")  # and that one is not shown afterwards
+    assert request["content"]["prompt"] == "y"
+    answer(client, "here", request["header"])
+    client.reply(msg_id)
+
+
 def test_only_the_client_that_was_asked_can_answer(kernel):
     one, two = kernel.client(), kernel.client()
     msg_id, request = prompt(one, "ask x")
