@@ -116,6 +116,7 @@ struct database_catalog_list {
 /* Unity Catalog: created_at and updated_at are milliseconds since 1970. */
 struct catalog_info {
     char *name, *full_name, *catalog_type, *comment, *owner, *metastore_id, *isolation_mode, *securable_type;
+    char *storage_root, *connection_name, *provider_name; /* a client asks for what is not offered here */
     json_t *options, *properties;
     struct opt_int created_at, updated_at;
     char *created_by, *updated_by;
@@ -125,8 +126,10 @@ struct catalog_info_list {
     char *next_page_token;
 };
 struct schema_info {
-    char *name, *catalog_name, *full_name, *schema_id, *comment, *owner, *catalog_type;
+    char *name, *catalog_name, *full_name, *schema_id, *comment, *owner, *catalog_type, *metastore_id, *storage_root;
+    json_t *properties;
     struct opt_int created_at, updated_at;
+    char *created_by, *updated_by;
 };
 struct schema_info_list {
     struct model_list schemas; /* struct schema_info */
@@ -134,14 +137,17 @@ struct schema_info_list {
 };
 struct column_info {
     char *name, *type_name, *type_text, *type_json, *comment;
-    struct opt_int type_precision, type_scale, position;
+    struct opt_int type_precision, type_scale, position, partition_index;
     enum tri nullable;
 };
 struct table_info {
     char *name, *catalog_name, *schema_name, *full_name, *table_id, *table_type, *data_source_format, *comment, *owner;
     struct model_list columns; /* struct column_info */
     json_t *table_constraints;
+    char *metastore_id, *storage_location, *pipeline_id;
+    json_t *properties;
     struct opt_int created_at, updated_at;
+    char *created_by, *updated_by;
 };
 struct table_info_list {
     struct model_list tables; /* struct table_info */
@@ -168,6 +174,119 @@ struct metastore_assignment {
     char *metastore_id, *default_catalog_name;
     struct opt_int workspace_id;
 };
+/* PATCH of a catalog, schema or table. */
+struct securable_update {
+    char *comment, *owner, *new_name;
+    json_t *properties;
+    char *isolation_mode, *enable_predictive_optimization;
+};
+struct privilege_assignment {
+    char *principal;
+    struct model_list privileges; /* char*: "USE_CATALOG" */
+};
+struct permissions_list {
+    struct model_list privilege_assignments; /* struct privilege_assignment */
+    char *next_page_token;
+};
+struct permissions_change {
+    char *principal;
+    struct model_list add, remove; /* char* */
+};
+struct permissions_update {
+    struct model_list changes; /* struct permissions_change */
+};
+struct effective_privilege {
+    char *privilege, *inherited_from_name, *inherited_from_type; /* the last two NULL: granted on the object itself */
+};
+struct effective_assignment {
+    char *principal;
+    struct model_list privileges; /* struct effective_privilege */
+};
+struct effective_permissions_list {
+    struct model_list privilege_assignments; /* struct effective_assignment */
+    char *next_page_token;
+};
+struct lineage_table {
+    char *name, *catalog_name, *schema_name, *table_type, *lineage_timestamp;
+};
+struct lineage_neighbour {
+    struct lineage_table *table_info;
+};
+struct table_lineage {
+    struct model_list upstreams, downstreams; /* struct lineage_neighbour */
+};
+
+/* SQL warehouses. */
+struct warehouse_channel {
+    char *name;
+};
+struct warehouse_health {
+    char *status, *message, *summary;
+};
+struct warehouse {
+    char *id, *name, *state, *cluster_size;
+    struct opt_int min_num_clusters, max_num_clusters, num_clusters, num_active_sessions, auto_stop_mins;
+    char *creator_name;
+    enum tri enable_photon, enable_serverless_compute;
+    char *spot_instance_policy, *warehouse_type;
+    struct warehouse_channel *channel;
+    struct warehouse_health *health;
+};
+struct warehouse_list {
+    struct model_list warehouses; /* struct warehouse */
+    char *next_page_token;
+};
+
+/* SQL Statement Execution. */
+struct statement_parameter {
+    char *name, *value, *type; /* value NULL: NULL */
+};
+struct statement_request {
+    char *statement, *warehouse_id, *catalog, *schema;
+    struct model_list parameters; /* struct statement_parameter */
+    struct opt_int row_limit, byte_limit;
+    char *disposition, *format, *wait_timeout, *on_wait_timeout;
+};
+struct statement_error {
+    char *error_code, *message;
+};
+struct statement_status {
+    char *state; /* PENDING RUNNING SUCCEEDED FAILED CANCELED CLOSED */
+    struct statement_error *error;
+    char *sql_state;
+};
+struct result_column {
+    char *name;
+    struct opt_int position; /* from 0 */
+    char *type_name, *type_text;
+    struct opt_int type_precision, type_scale;
+};
+struct result_schema {
+    struct opt_int column_count;
+    struct model_list columns; /* struct result_column */
+};
+struct result_chunk {
+    struct opt_int chunk_index, row_offset, row_count, byte_count;
+};
+struct result_manifest {
+    char *format;
+    struct result_schema *schema;
+    struct model_list chunks; /* struct result_chunk */
+    struct opt_int total_chunk_count, total_row_count;
+    enum tri truncated;
+};
+struct result_data {
+    struct opt_int chunk_index, row_offset, row_count;
+    json_t *data_array; /* [[text or null]] */
+    struct opt_int next_chunk_index;
+    char *next_chunk_internal_link;
+};
+struct statement_response {
+    char *statement_id;
+    struct statement_status *status;
+    struct result_manifest *manifest;
+    struct result_data *result;
+};
 struct empty {
     char unused;
 };
@@ -176,6 +295,12 @@ extern const struct model model_instance_ref, model_custom_tag, model_database_i
     model_credential_claim, model_credential_request, model_database_credential, model_database_catalog,
     model_database_catalog_list, model_catalog_info, model_catalog_info_list, model_schema_info, model_schema_info_list,
     model_column_info, model_table_info, model_table_info_list, model_table_exists, model_scim_me,
-    model_metastore_assignment, model_empty;
+    model_metastore_assignment, model_securable_update, model_privilege_assignment, model_permissions_list,
+    model_permissions_change, model_permissions_update, model_effective_privilege, model_effective_assignment,
+    model_effective_permissions_list, model_lineage_table, model_lineage_neighbour, model_table_lineage,
+    model_warehouse, model_warehouse_list, model_statement_request, model_statement_response, model_result_data,
+    model_empty;
+
+#include "databricks/model_synced.h"
 
 #endif

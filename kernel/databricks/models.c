@@ -3,23 +3,7 @@
  * is model.c. Directions: FIELD_INPUT is never answered, FIELD_OUTPUT is never taken from a client.
  * Source: Databricks SDKs (Python 0.133-0.156, Go 0.175); which fields a real GET carries: recorded CLI output.
  */
-#include "databricks/model.h"
-
-#define FIELD(s, member, type, flags, of) {#member, type, flags, offsetof(struct s, member), of}
-#define STR(s, member) FIELD(s, member, FIELD_STR, 0, NULL)
-#define INT(s, member) FIELD(s, member, FIELD_INT, 0, NULL)
-#define BOOL(s, member) FIELD(s, member, FIELD_BOOL, 0, NULL)
-#define STRS(s, member) FIELD(s, member, FIELD_STRS, 0, NULL)
-#define JSON(s, member) FIELD(s, member, FIELD_JSON, 0, NULL)
-#define LIST(s, member, of) FIELD(s, member, FIELD_LIST, 0, of)
-#define OUT(s, member, type) FIELD(s, member, type, FIELD_OUTPUT, NULL)
-#define IN(s, member, type) FIELD(s, member, type, FIELD_INPUT, NULL)
-#define NEED(s, member) FIELD(s, member, FIELD_STR, FIELD_REQUIRED, NULL)
-#define END {NULL, FIELD_STR, 0, 0, NULL}
-/* A model whose table is the list of rows given. */
-#define MODEL(s, linkage, title, ...)                       \
-    static const struct field fields_##s[] = {__VA_ARGS__, END}; \
-    linkage const struct model model_##s = {title, sizeof(struct s), fields_##s}
+#include "databricks/model_fields.h"
 
 MODEL(instance_ref, , "DatabaseInstanceRef", STR(instance_ref, name), STR(instance_ref, uid),
       STR(instance_ref, branch_time), STR(instance_ref, lsn), OUT(instance_ref, effective_lsn, FIELD_STR));
@@ -69,37 +53,6 @@ MODEL(database_catalog_list, , "ListDatabaseCatalogsResponse",
       LIST(database_catalog_list, database_catalogs, &model_database_catalog),
       STR(database_catalog_list, next_page_token));
 
-MODEL(catalog_info, , "CatalogInfo", STR(catalog_info, name), STR(catalog_info, full_name),
-      STR(catalog_info, catalog_type), STR(catalog_info, comment), STR(catalog_info, owner),
-      STR(catalog_info, metastore_id), STR(catalog_info, isolation_mode), STR(catalog_info, securable_type),
-      JSON(catalog_info, options), JSON(catalog_info, properties), INT(catalog_info, created_at),
-      INT(catalog_info, updated_at), STR(catalog_info, created_by), STR(catalog_info, updated_by));
-
-MODEL(catalog_info_list, , "ListCatalogsResponse", LIST(catalog_info_list, catalogs, &model_catalog_info),
-      STR(catalog_info_list, next_page_token));
-
-MODEL(schema_info, , "SchemaInfo", STR(schema_info, name), STR(schema_info, catalog_name), STR(schema_info, full_name),
-      STR(schema_info, schema_id), STR(schema_info, comment), STR(schema_info, owner), STR(schema_info, catalog_type),
-      INT(schema_info, created_at), INT(schema_info, updated_at));
-
-MODEL(schema_info_list, , "ListSchemasResponse", LIST(schema_info_list, schemas, &model_schema_info),
-      STR(schema_info_list, next_page_token));
-
-MODEL(column_info, , "ColumnInfo", STR(column_info, name), STR(column_info, type_name), STR(column_info, type_text),
-      STR(column_info, type_json), STR(column_info, comment), INT(column_info, type_precision),
-      INT(column_info, type_scale), INT(column_info, position), BOOL(column_info, nullable));
-
-MODEL(table_info, , "TableInfo", STR(table_info, name), STR(table_info, catalog_name), STR(table_info, schema_name),
-      STR(table_info, full_name), STR(table_info, table_id), STR(table_info, table_type),
-      STR(table_info, data_source_format), STR(table_info, comment), STR(table_info, owner),
-      LIST(table_info, columns, &model_column_info), JSON(table_info, table_constraints), INT(table_info, created_at),
-      INT(table_info, updated_at));
-
-MODEL(table_info_list, , "ListTablesResponse", LIST(table_info_list, tables, &model_table_info),
-      STR(table_info_list, next_page_token));
-
-MODEL(table_exists, , "TableExistsResponse", BOOL(table_exists, table_exists));
-
 /* SCIM writes its names in camel case. */
 MODEL(scim_email, static, "ComplexValue", STR(scim_email, value), STR(scim_email, type), BOOL(scim_email, primary));
 
@@ -121,9 +74,6 @@ static const struct field fields_scim_me[] = {
     END,
 };
 const struct model model_scim_me = {"User", sizeof(struct scim_me), fields_scim_me};
-
-MODEL(metastore_assignment, , "MetastoreAssignment", STR(metastore_assignment, metastore_id),
-      STR(metastore_assignment, default_catalog_name), INT(metastore_assignment, workspace_id));
 
 static const struct field fields_empty[] = {END};
 const struct model model_empty = {"Empty", sizeof(struct empty), fields_empty};

@@ -11,6 +11,8 @@
 #include "base/xalloc.h"
 #include "workspace/cluster.h"
 #include "workspace/request.h"
+#include "workspace/store_lake.h"
+#include "workspace/unity.h"
 #include "workspace/workspace.h"
 
 enum { PAGE_MOST = 100, DATABASE_NAME_MAX = 63, CATALOG_NAME_MAX = 255 };
@@ -74,7 +76,7 @@ bool api_create_database_catalog(struct request *r, const void *in_, void *out, 
     if (!take_name(in->name, row.name, e) || !take_database(in->database_name, row.database, e) ||
         !store_instance(r->ws->store, in->database_instance_name, &instance, e))
         return false;
-    if (strcmp(row.name, "main") == 0 || store_catalog(r->ws->store, row.name, &old, &none))
+    if (unity_catalog(r->ws, row.name, &old, &none))
         return err_set(e, ERR_CATALOG_EXISTS, "Catalog '%s' already exists", row.name);
     if (instance.state != INST_AVAILABLE)
         return err_set(e, ERR_INVALID_STATE, "Database instance '%s' is %s; it must be AVAILABLE to register a database",
@@ -122,17 +124,8 @@ bool api_delete_database_catalog(struct request *r, const void *in, void *out, s
 {
     (void)in;
     (void)out;
-    return store_remove_catalog(r->ws->store, lower_param(r, "name"), e);
-}
-
-bool api_delete_catalog(struct request *r, const void *in, void *out, struct err *e)
-{
-    bool force;
-    if (!request_bool(r, "force", false, &force, e))
-        return false;
-    if (strcmp(lower_param(r, "name"), "main") == 0)
-        return err_set(e, ERR_PERMISSION, "Catalog 'main' belongs to the workspace and cannot be deleted");
-    return api_delete_database_catalog(r, in, out, e);
+    const char *name = lower_param(r, "name");
+    return store_remove_catalog(r->ws->store, name, e) && store_forget_grants(r->ws->store, name, e);
 }
 
 bool api_list_database_catalogs(struct request *r, const void *in, void *out, struct err *e)

@@ -1,113 +1,193 @@
 /*
- * /api/2.1/unity-catalog: reads of catalogs, schemas and tables. A registered catalog shows what its database holds.
- * Source: Databricks SDKs (catalogs, schemas, tables, metastores); error codes: lakehouse "Unity Catalog errors".
+ * /api/2.1/unity-catalog: catalogs and schemas. A registered catalog shows what its database holds and is read-only; the
+ * others are managed. Source: Databricks SDKs (catalogs, schemas, metastores); error codes: "Unity Catalog errors".
  */
+#include "workspace/api_unity.h"
+
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/jx.h"
 #include "base/xalloc.h"
-#include "workspace/request.h"
-#include "workspace/unity.h"
+#include "workspace/grants.h"
+#include "workspace/securable.h"
 #include "workspace/workspace.h"
 
-enum { CATALOGS_MOST = 1000, SCHEMAS_MOST = 1000, TABLES_MOST = 100 };
+enum { CATALOGS_MOST = 1000, SCHEMAS_MOST = 1000, JSON_MOST = 1 << 20 };
 
-static bool need(struct request *r, const char *name, const char **out, struct err *e)
+bool unity_param(struct request *r, const char *name, const char **out, struct err *e)
 {
     *out = request_param(r, name);
     return (*out && **out) || err_set(e, ERR_INVALID_PARAMETER,
                                       "Field '%s' is required, expected non-default value (not \"\")!", name);
 }
 
-/* Cut "catalog.schema.table" (parts of it) in the arena; the last part keeps further dots. Catalogs are lower case. */
-static bool cut_name(struct request *r, int want, char *parts[3], struct err *e)
+static void lower(char *text)
 {
-    const char *full;
-    if (!need(r, "full_name", &full, e))
-        return false;
-    char *rest = arena_strdup(&r->arena, full);
+    for (char *p = text; *p; p++)
+        *p = (char)tolower((unsigned char)*p);
+}
+
+char *unity_lower(struct request *r, const char *text)
+{
+    char *copy = arena_strdup(&r->arena, text);
+    lower(copy);
+    return copy;
+}
+
+bool unity_cut(struct request *r, const char *name, int want, char *parts[3], struct catalog_row *catalog, char **full,
+               struct err *e)
+{
+    char *rest = arena_strdup(&r->arena, name);
     for (int i = 0; i < want; i++) {
         char *dot = i < want - 1 ? strchr(rest, '.') : NULL;
         parts[i] = rest;
         if (dot)
             *dot = '\0';
         if (!*rest || (!dot && i < want - 1))
-            return err_set(e, ERR_INVALID_PARAMETER, "'%.200s' is not a full name of %d parts", full, want);
+            return err_set(e, ERR_INVALID_PARAMETER, "'%.200s' is not a full name of %d parts", name, want);
         rest = dot ? dot + 1 : rest;
     }
-    for (char *p = parts[0]; *p; p++)
-        *p = (char)tolower((unsigned char)*p);
+    lower(parts[0]);
+    if (!unity_catalog(r->ws, parts[0], catalog, e))
+        return false;
+    for (int i = 1; i < want && !catalog->uid[0]; i++)
+        lower(parts[i]);
+    if (full)
+        *full = arena_printf(&r->arena, "%s%s%s%s%s", parts[0], want > 1 ? "." : "", want > 1 ? parts[1] : "",
+                             want > 2 ? "." : "", want > 2 ? parts[2] : "");
     return true;
 }
 
 /* ---- catalogs ---- */
 
-static void put_catalog(struct request *r, const struct catalog_row *row, struct catalog_info *out)
+static void put_registered(struct request *r, const struct catalog_row *row, struct catalog_info *out)
 {
-    bool registered = row->uid[0] != '\0';
-    out->name = xstrdup(row->name);
-    out->full_name = xstrdup(row->name);
-    out->catalog_type = xstrdup(registered ? "MANAGED_ONLINE_CATALOG" : "MANAGED_CATALOG");
-    out->metastore_id = xstrdup(r->ws->metastore_id);
-    out->isolation_mode = xstrdup("OPEN");
-    out->securable_type = xstrdup("CATALOG");
-    if (!registered)
-        return;
-    out->owner = xstrdup(row->owner);
-    out->created_by = xstrdup(row->owner);
-    out->updated_by = xstrdup(row->owner);
-    out->created_at = out->updated_at = (struct opt_int){true, row->created_ms};
-    out->options = json_object();
+    *out = (struct catalog_info){
+        .name = xstrdup(row->name), .full_name = xstrdup(row->name), .catalog_type = xstrdup("MANAGED_ONLINE_CATALOG"),
+        .metastore_id = xstrdup(r->ws->metastore_id), .isolation_mode = xstrdup("OPEN"),
+        .securable_type = xstrdup("CATALOG"), .owner = xstrdup(row->owner), .created_by = xstrdup(row->owner),
+        .updated_by = xstrdup(row->owner), .created_at = {true, row->created_ms}, .updated_at = {true, row->created_ms},
+        .options = json_object()};
     json_object_set_new(out->options, "database", json_string(row->database));
     json_object_set_new(out->options, "database_instance_name", json_string(row->instance_name));
 }
 
+static void put_managed(struct request *r, const struct securable_row *row, struct catalog_info *out)
+{
+    struct err none = {0};
+    *out = (struct catalog_info){
+        .name = xstrdup(row->name), .full_name = xstrdup(row->name), .catalog_type = xstrdup("MANAGED_CATALOG"),
+        .comment = row->comment[0] ? xstrdup(row->comment) : NULL, .metastore_id = xstrdup(r->ws->metastore_id),
+        .isolation_mode = xstrdup("OPEN"), .securable_type = xstrdup("CATALOG"), .owner = xstrdup(row->owner),
+        .created_by = xstrdup(row->created_by), .updated_by = xstrdup(row->updated_by),
+        .created_at = {true, row->created_ms}, .updated_at = {true, row->updated_ms}};
+    if (row->properties[0])
+        out->properties = jx_parse(row->properties, strlen(row->properties), JSON_MOST, &none);
+}
+
+/* The registered ones and the managed ones, merged in the order of names. Those that the caller may not see are left out,
+ * so a page may be shorter than asked for. */
 bool api_list_catalogs(struct request *r, const void *in, void *out_, struct err *e)
 {
     (void)in;
     struct catalog_info_list *out = out_;
-    struct catalog_rows rows;
+    struct catalog_rows rows = {0};
+    struct securable_rows managed = {0};
     struct page page;
-    /* The registered ones and main, in the order of names. */
-    if (!request_page(r, "max_results", CATALOGS_MOST, &page, e) ||
-        !store_catalogs(r->ws->store, NULL, page.after, page.limit + 1, &rows, e))
-        return false;
-    const struct catalog_row own = {.name = UNITY_MAIN};
-    bool own_left = strcmp(page.after, UNITY_MAIN) < 0;
+    bool ok = request_page(r, "max_results", CATALOGS_MOST, &page, e) &&
+              store_catalogs(r->ws->store, NULL, page.after, page.limit + 1, &rows, e) &&
+              store_securables(r->ws->store, SECURABLE_CATALOG, "", page.after, page.limit + 1, &managed, e);
     const char *last = NULL;
-    for (size_t i = 0, n = 0; i < rows.count || own_left; n++) {
-        bool take_own = own_left && (i == rows.count || strcmp(UNITY_MAIN, rows.rows[i].name) < 0);
-        const struct catalog_row *row = take_own ? &own : &rows.rows[i];
+    for (size_t i = 0, k = 0, n = 0; ok && (i < rows.count || k < managed.count); n++) {
+        bool own = k < managed.count && (i == rows.count || strcmp(managed.rows[k].name, rows.rows[i].name) < 0);
+        const char *name = own ? managed.rows[k].name : rows.rows[i].name;
         if (n == page.limit) {
             out->next_page_token = page_token_after(last);
             break;
         }
-        put_catalog(r, row, model_list_add(&model_catalog_info, &out->catalogs));
-        last = row->name;
-        own_left = own_left && !take_own;
-        i += !take_own;
+        last = name;
+        if (!grants_sees(r->ws, r->caller.name, SECURABLE_CATALOG, name)) {
+            /* not shown */
+        } else if (own) {
+            put_managed(r, &managed.rows[k], model_list_add(&model_catalog_info, &out->catalogs));
+        } else {
+            put_registered(r, &rows.rows[i], model_list_add(&model_catalog_info, &out->catalogs));
+        }
+        k += own;
+        i += !own;
     }
     catalog_rows_release(&rows);
-    return true;
-}
-
-static bool catalog_by(struct request *r, const char *given, struct catalog_row *row, struct err *e)
-{
-    char *name = arena_strdup(&r->arena, given);
-    for (char *p = name; *p; p++)
-        *p = (char)tolower((unsigned char)*p);
-    return unity_catalog(r, name, row, e);
+    securable_rows_release(&managed);
+    return ok;
 }
 
 bool api_get_catalog(struct request *r, const void *in, void *out, struct err *e)
 {
     (void)in;
     struct catalog_row row;
-    if (!catalog_by(r, request_param(r, "name"), &row, e))
+    struct securable_row managed;
+    const char *name = unity_lower(r, request_param(r, "name"));
+    if (!unity_catalog(r->ws, name, &row, e) || !grants_need_sight(r->ws, r->caller.name, SECURABLE_CATALOG, name, e))
         return false;
-    put_catalog(r, &row, out);
+    if (row.uid[0]) {
+        put_registered(r, &row, out);
+        return true;
+    }
+    if (!store_securable(r->ws->store, SECURABLE_CATALOG, name, &managed, e))
+        return false;
+    put_managed(r, &managed, out);
+    securable_row_release(&managed);
     return true;
+}
+
+bool api_create_catalog(struct request *r, const void *in_, void *out, struct err *e)
+{
+    const struct catalog_info *in = in_;
+    struct securable_row row;
+    if (in->storage_root || in->connection_name || in->provider_name)
+        return err_set(e, ERR_NOT_IMPLEMENTED, "Only catalogs of managed tables are made here: field '%s' is not offered by "
+                                               "this local workspace yet", in->storage_root ? "storage_root"
+                       : in->connection_name ? "connection_name" : "provider_name");
+    if (!securable_create_catalog(r->ws, r->caller.name, in->name, in->comment, in->properties, &row, e))
+        return false;
+    put_managed(r, &row, out);
+    securable_row_release(&row);
+    return true;
+}
+
+/* A registered catalog has nothing to change here. */
+static bool need_managed(const struct catalog_row *row, struct err *e)
+{
+    return !row->uid[0] || err_set(e, ERR_BAD_REQUEST, "Catalog '%s' shows a database of instance '%s' and is read-only",
+                                   row->name, row->instance_name);
+}
+
+bool api_update_catalog(struct request *r, const void *in, void *out, struct err *e)
+{
+    struct catalog_row row;
+    struct securable_row managed;
+    const char *name = unity_lower(r, request_param(r, "name"));
+    if (!unity_catalog(r->ws, name, &row, e) || !need_managed(&row, e) ||
+        !securable_update(r->ws, r->caller.name, SECURABLE_CATALOG, name, in, &managed, e))
+        return false;
+    put_managed(r, &managed, out);
+    securable_row_release(&managed);
+    return true;
+}
+
+bool api_delete_catalog(struct request *r, const void *in, void *out, struct err *e)
+{
+    struct catalog_row row;
+    bool force;
+    const char *name = unity_lower(r, request_param(r, "name"));
+    if (!request_bool(r, "force", false, &force, e) || !unity_catalog(r->ws, name, &row, e))
+        return false;
+    if (row.uid[0])
+        return grants_need_owner(r->ws, r->caller.name, SECURABLE_CATALOG, name, e) &&
+               api_delete_database_catalog(r, in, out, e);
+    return securable_drop(r->ws, r->caller.name, SECURABLE_CATALOG, name, force, e);
 }
 
 /* ---- schemas ---- */
@@ -120,19 +200,30 @@ bool api_list_schemas(struct request *r, const void *in, void *out_, struct err 
     struct page page;
     const char *name;
     bool more;
-    if (!need(r, "catalog_name", &name, e) || !request_page(r, "max_results", SCHEMAS_MOST, &page, e) ||
-        !catalog_by(r, name, &catalog, e) || !unity_schemas(r, &catalog, NULL, &page, &out->schemas, &more, e))
+    if (!unity_param(r, "catalog_name", &name, e) || !request_page(r, "max_results", SCHEMAS_MOST, &page, e) ||
+        !unity_catalog(r->ws, unity_lower(r, name), &catalog, e) ||
+        !grants_need_sight(r->ws, r->caller.name, SECURABLE_CATALOG, catalog.name, e) ||
+        !unity_schemas(r->ws, &catalog, NULL, &page, &out->schemas, &more, e))
         return false;
+    struct schema_info *all = out->schemas.items;
     if (more)
-        out->next_page_token = page_token_after(((struct schema_info *)out->schemas.items)[out->schemas.count - 1].name);
+        out->next_page_token = page_token_after(all[out->schemas.count - 1].name);
+    size_t kept = 0;
+    for (size_t i = 0; i < out->schemas.count; i++) {
+        if (grants_sees(r->ws, r->caller.name, SECURABLE_SCHEMA, all[i].full_name))
+            all[kept++] = all[i];
+        else
+            model_release(&model_schema_info, &all[i]);
+    }
+    out->schemas.count = kept;
     return true;
 }
 
-static bool one_schema(struct request *r, const struct catalog_row *catalog, const char *name, struct schema_info *out,
-                       struct err *e)
+bool unity_one_schema(struct request *r, const struct catalog_row *catalog, const char *name, struct schema_info *out,
+                      struct err *e)
 {
     struct model_list found = {0};
-    bool more, ok = unity_schemas(r, catalog, name, NULL, &found, &more, e);
+    bool more, ok = unity_schemas(r->ws, catalog, name, NULL, &found, &more, e);
     if (ok && found.count == 0)
         ok = err_set(e, ERR_SCHEMA_NOT_FOUND, "Schema '%s.%.200s' does not exist.", catalog->name, name);
     if (ok)
@@ -145,86 +236,50 @@ bool api_get_schema(struct request *r, const void *in, void *out, struct err *e)
 {
     (void)in;
     struct catalog_row catalog;
-    char *part[3];
-    return cut_name(r, 2, part, e) && unity_catalog(r, part[0], &catalog, e) && one_schema(r, &catalog, part[1], out, e);
+    char *part[3], *full;
+    return unity_cut(r, request_param(r, "full_name"), 2, part, &catalog, &full, e) &&
+           grants_need_sight(r->ws, r->caller.name, SECURABLE_SCHEMA, full, e) &&
+           unity_one_schema(r, &catalog, part[1], out, e);
 }
 
-/* ---- tables ---- */
-
-bool api_list_tables(struct request *r, const void *in, void *out_, struct err *e)
+bool api_create_schema(struct request *r, const void *in_, void *out, struct err *e)
 {
-    (void)in;
-    struct table_info_list *out = out_;
-    struct catalog_row catalog;
-    struct schema_info schema = {0};
-    struct page page;
-    const char *catalog_name, *schema_name;
-    bool more, bare;
-    if (!need(r, "catalog_name", &catalog_name, e) || !need(r, "schema_name", &schema_name, e) ||
-        !request_bool(r, "omit_columns", false, &bare, e) || !request_page(r, "max_results", TABLES_MOST, &page, e) ||
-        !catalog_by(r, catalog_name, &catalog, e) ||
-        !unity_tables(r, &catalog, schema_name, NULL, &page, &out->tables, &more, e))
+    const struct schema_info *in = in_;
+    struct securable_row row;
+    if (in->storage_root)
+        return err_set(e, ERR_NOT_IMPLEMENTED, "Field 'storage_root' is not offered by this local workspace yet");
+    if (!in->catalog_name)
+        return err_set(e, ERR_INVALID_PARAMETER, "Field 'catalog_name' is required");
+    if (!securable_create_schema(r->ws, r->caller.name, in->catalog_name, in->name, in->comment, in->properties, &row, e))
         return false;
-    struct table_info *tables = out->tables.items;
-    if (more)
-        out->next_page_token = page_token_after(tables[out->tables.count - 1].name);
-    for (size_t i = 0; bare && i < out->tables.count; i++) {
-        for (size_t k = 0; k < tables[i].columns.count; k++)
-            model_release(&model_column_info, (struct column_info *)tables[i].columns.items + k);
-        tables[i].columns.count = 0;
-    }
-    /* An empty list of a schema that is not there is an error, not an answer. */
-    if (out->tables.count == 0 && !*page.after) {
-        if (!one_schema(r, &catalog, schema_name, &schema, e))
-            return false;
-        model_release(&model_schema_info, &schema);
-    }
+    unity_put_schema(r->ws, &row, out);
+    securable_row_release(&row);
     return true;
 }
 
-static bool one_table(struct request *r, struct table_info *out, struct err *e)
+bool api_update_schema(struct request *r, const void *in, void *out, struct err *e)
 {
     struct catalog_row catalog;
-    struct schema_info schema = {0};
-    struct model_list found = {0};
-    char *part[3];
-    bool more;
-    if (!cut_name(r, 3, part, e) || !unity_catalog(r, part[0], &catalog, e))
+    struct securable_row row;
+    char *part[3], *full;
+    if (!unity_cut(r, request_param(r, "full_name"), 2, part, &catalog, &full, e) || !need_managed(&catalog, e) ||
+        !securable_update(r->ws, r->caller.name, SECURABLE_SCHEMA, full, in, &row, e))
         return false;
-    bool ok = unity_tables(r, &catalog, part[1], part[2], NULL, &found, &more, e);
-    if (ok && found.count == 0) {
-        ok = one_schema(r, &catalog, part[1], &schema, e);
-        model_release(&model_schema_info, &schema);
-        ok = ok && err_set(e, ERR_TABLE_NOT_FOUND, "Table '%s.%.200s.%.200s' does not exist.", catalog.name, part[1],
-                           part[2]);
-    }
-    if (found.count == 1)
-        *out = *(struct table_info *)found.items;
-    free(found.items);
-    return ok;
-}
-
-bool api_get_table(struct request *r, const void *in, void *out, struct err *e)
-{
-    (void)in;
-    return one_table(r, out, e);
-}
-
-bool api_table_exists(struct request *r, const void *in, void *out_, struct err *e)
-{
-    (void)in;
-    struct table_exists *out = out_;
-    struct table_info table = {0};
-    struct err why = {0};
-    bool there = one_table(r, &table, &why);
-    model_release(&model_table_info, &table);
-    if (!there && why.code != ERR_TABLE_NOT_FOUND && why.code != ERR_SCHEMA_NOT_FOUND &&
-        why.code != ERR_CATALOG_NOT_FOUND) {
-        *e = why;
-        return false;
-    }
-    out->table_exists = tri_of(there);
+    unity_put_schema(r->ws, &row, out);
+    securable_row_release(&row);
     return true;
+}
+
+bool api_delete_schema(struct request *r, const void *in, void *out, struct err *e)
+{
+    (void)in;
+    (void)out;
+    struct catalog_row catalog;
+    char *part[3], *full;
+    bool force;
+    return request_bool(r, "force", false, &force, e) &&
+           unity_cut(r, request_param(r, "full_name"), 2, part, &catalog, &full, e) && need_managed(&catalog, e) &&
+           securable_drop(r->ws, r->caller.name, SECURABLE_SCHEMA, full, force, e);
 }
 
 bool api_current_metastore(struct request *r, const void *in, void *out_, struct err *e)

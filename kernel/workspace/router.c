@@ -25,8 +25,13 @@ static const struct {
     {"/api/2.0/sql", "SQL statement execution is"},
     {"/api/2.0/pipelines", "Pipelines are"},
     {"/api/2.0/permissions", "Object permissions are"},
-    {"/api/2.0/lineage-tracking", "Lineage is"},
-    {"/api/2.1/unity-catalog/permissions", "Unity Catalog grants are"},
+    {"/api/2.0/lineage-tracking/column-lineage", "Column lineage is"},
+    {"/api/2.0/lineage-tracking", "External lineage is"},
+    {"/api/2.1/unity-catalog/privilege-assignments", "Privilege assignments (see permissions) are"},
+    {"/api/2.1/unity-catalog/effective-privilege-assignments", "Privilege assignments (see effective-permissions) are"},
+    {"/api/2.1/unity-catalog/table-summaries", "Table summaries are"},
+    {"/api/2.1/unity-catalog/volumes", "Volumes are"},
+    {"/api/2.1/unity-catalog/functions", "Functions are"},
 };
 
 static int hex(char c)

@@ -1,6 +1,7 @@
 /*
- * Unity Catalog's view of a registered database (see unity.h): one query, one row an object. The connection is the
- * workspace's own, read-only by intent, closed after the call: catalogs are looked at by people, a few times a minute.
+ * Unity Catalog's view of its objects (see unity.h). Of a registered database: one query, one row an object. The connection
+ * is the workspace's own, read-only by intent, closed after the call: catalogs are looked at by people, a few times a
+ * minute.
  */
 #include "workspace/unity.h"
 
@@ -19,7 +20,7 @@
 enum { MAX_JSON = 16 << 20 };
 
 struct reading {
-    struct request *r;
+    struct workspace *ws;
     const struct catalog_row *catalog;
     const char *schema;
     bool constraints, more;
@@ -28,19 +29,23 @@ struct reading {
     struct err *e;
 };
 
-bool unity_catalog(struct request *r, const char *name, struct catalog_row *out, struct err *e)
+bool unity_catalog(struct workspace *ws, const char *name, struct catalog_row *out, struct err *e)
 {
-    if (strcmp(name, UNITY_MAIN) == 0) {
-        *out = (struct catalog_row){.name = UNITY_MAIN};
-        return true;
-    }
-    return store_catalog(r->ws->store, name, out, e);
+    struct securable_row row;
+    struct err none = {0};
+    if (!store_securable(ws->store, SECURABLE_CATALOG, name, &row, &none))
+        return store_catalog(ws->store, name, out, e);
+    *out = (struct catalog_row){.created_ms = row.created_ms};
+    err_copy(out->name, sizeof out->name, row.name, strlen(row.name));
+    err_copy(out->owner, sizeof out->owner, row.owner, strlen(row.owner));
+    securable_row_release(&row);
+    return true;
 }
 
-static struct pg_conn *open_database(struct request *r, const struct catalog_row *catalog, struct err *e)
+struct pg_conn *unity_open_database(struct workspace *ws, const struct catalog_row *catalog, struct err *e)
 {
     struct instance_row row;
-    if (!store_instance_by_uid(r->ws->store, catalog->instance_uid, &row, e))
+    if (!store_instance_by_uid(ws->store, catalog->instance_uid, &row, e))
         return NULL;
     if (row.state != INST_AVAILABLE) {
         err_set(e, ERR_INVALID_STATE, "Catalog '%s' cannot be read: its database instance '%s' is %s", catalog->name,
@@ -49,11 +54,11 @@ static struct pg_conn *open_database(struct request *r, const struct catalog_row
     }
     struct err why = {0}, none = {0};
     bool there = true;
-    struct pg_conn *conn = cluster_connect(r->ws->clusters, row.uid, catalog->database, NULL, &why);
+    struct pg_conn *conn = cluster_connect(ws->clusters, row.uid, catalog->database, NULL, &why);
     if (conn)
         return conn;
     /* A database that somebody dropped will not come back by itself; said as an error that clients do not retry. */
-    if (cluster_database_exists(r->ws->clusters, row.uid, catalog->database, &there, &none) && !there)
+    if (cluster_database_exists(ws->clusters, row.uid, catalog->database, &there, &none) && !there)
         err_set(e, ERR_NOT_FOUND, "Database '%s' of catalog '%s' does not exist on instance '%s' any more",
                 catalog->database, catalog->name, row.name);
     else
@@ -151,7 +156,7 @@ static bool on_table(void *self, const struct pg_value *v, size_t n)
 static bool read_rows(struct reading *rd, const char *sql, const char *const *params, size_t n,
                       bool (*row)(void *, const struct pg_value *, size_t))
 {
-    struct pg_conn *conn = open_database(rd->r, rd->catalog, rd->e);
+    struct pg_conn *conn = unity_open_database(rd->ws, rd->catalog, rd->e);
     if (!conn)
         return false;
     struct pg_rows rows = {.self = rd, .row = row};
@@ -163,28 +168,112 @@ static bool read_rows(struct reading *rd, const char *sql, const char *const *pa
     return ok;
 }
 
-/* main has one empty schema, as a new catalog does. */
-static void main_schema(const char *name, struct model_list *out)
+/* ---- managed catalogs ---- */
+
+void unity_put_schema(struct workspace *ws, const struct securable_row *row, struct schema_info *out)
 {
-    if (name && strcmp(name, "default") != 0)
-        return;
-    struct schema_info *s = model_list_add(&model_schema_info, out);
-    s->name = xstrdup("default");
-    s->catalog_name = xstrdup(UNITY_MAIN);
-    s->full_name = xstrdup(UNITY_MAIN ".default");
-    s->catalog_type = xstrdup("MANAGED_CATALOG");
+    *out = (struct schema_info){
+        .name = xstrdup(row->name), .catalog_name = xstrdup(row->parent), .full_name = xstrdup(row->full_name),
+        .schema_id = xstrdup(row->id), .comment = row->comment[0] ? xstrdup(row->comment) : NULL,
+        .owner = xstrdup(row->owner), .catalog_type = xstrdup("MANAGED_CATALOG"),
+        .metastore_id = xstrdup(ws->metastore_id), .created_at = {true, row->created_ms},
+        .updated_at = {true, row->updated_ms}, .created_by = xstrdup(row->created_by),
+        .updated_by = xstrdup(row->updated_by)};
+    struct err none = {0};
+    if (row->properties[0])
+        out->properties = jx_parse(row->properties, strlen(row->properties), MAX_JSON, &none);
 }
 
-bool unity_schemas(struct request *r, const struct catalog_row *catalog, const char *name, const struct page *page,
+static bool put_columns(const struct securable_row *row, struct table_info *out, struct err *e)
+{
+    json_t *list = row->columns[0] ? jx_parse(row->columns, strlen(row->columns), MAX_JSON, e) : NULL, *one;
+    size_t i;
+    json_array_foreach(list, i, one)
+    {
+        struct column_info *c = model_list_add(&model_column_info, &out->columns);
+        if (!model_decode(&model_column_info, MODEL_CLIENT, one, c, e))
+            break;
+        if (!c->position.has)
+            c->position = (struct opt_int){true, (int64_t)i};
+    }
+    json_decref(list);
+    return !e->code || err_wrap(e, "columns of table '%s'", row->full_name);
+}
+
+bool unity_put_table(struct workspace *ws, const struct securable_row *row, struct table_info *out, struct err *e)
+{
+    const char *dot = strchr(row->parent, '.');
+    *out = (struct table_info){
+        .name = xstrdup(row->name), .catalog_name = xstrndup(row->parent, (size_t)(dot - row->parent)),
+        .schema_name = xstrdup(dot + 1), .full_name = xstrdup(row->full_name), .table_id = xstrdup(row->id),
+        .table_type = xstrdup("MANAGED"), .data_source_format = xstrdup("DELTA"),
+        .comment = row->comment[0] ? xstrdup(row->comment) : NULL, .owner = xstrdup(row->owner),
+        .metastore_id = xstrdup(ws->metastore_id), .storage_location = xasprintf("file://%s", row->location),
+        .created_at = {true, row->created_ms}, .updated_at = {true, row->updated_ms},
+        .created_by = xstrdup(row->created_by), .updated_by = xstrdup(row->updated_by)};
+    if (row->properties[0])
+        out->properties = jx_parse(row->properties, strlen(row->properties), MAX_JSON, e);
+    return put_columns(row, out, e);
+}
+
+/* Rows of the store: one by name, or a page. */
+static bool read_managed(struct workspace *ws, enum securable_kind kind, const char *parent, const char *name,
+                         const struct page *page, struct securable_rows *rows, struct err *e)
+{
+    struct err why = {0};
+    struct securable_row one;
+    *rows = (struct securable_rows){0};
+    if (!name)
+        return store_securables(ws->store, kind, parent, page->after, page->limit + 1, rows, e);
+    char *full = xasprintf("%s.%s", parent, name);
+    bool found = store_securable(ws->store, kind, full, &one, &why);
+    free(full);
+    if (found) {
+        rows->rows = xcalloc(1, sizeof *rows->rows);
+        rows->rows[rows->count++] = one;
+    } else if (why.code != ERR_NOT_FOUND) {
+        *e = why;
+        return false;
+    }
+    return true;
+}
+
+static bool managed_schemas(struct workspace *ws, const char *catalog, const char *name, const struct page *page,
+                            struct model_list *out, bool *more, struct err *e)
+{
+    struct securable_rows rows;
+    if (!read_managed(ws, SECURABLE_SCHEMA, catalog, name, page, &rows, e))
+        return false;
+    *more = page && rows.count > page->limit;
+    for (size_t i = 0; i < rows.count - *more; i++)
+        unity_put_schema(ws, &rows.rows[i], model_list_add(&model_schema_info, out));
+    securable_rows_release(&rows);
+    return true;
+}
+
+static bool managed_tables(struct workspace *ws, const char *catalog, const char *schema, const char *name,
+                           const struct page *page, struct model_list *out, bool *more, struct err *e)
+{
+    struct securable_rows rows;
+    char *parent = xasprintf("%s.%s", catalog, schema);
+    bool ok = read_managed(ws, SECURABLE_TABLE, parent, name, page, &rows, e);
+    free(parent);
+    if (!ok)
+        return false;
+    *more = page && rows.count > page->limit;
+    for (size_t i = 0; ok && i < rows.count - *more; i++)
+        ok = unity_put_table(ws, &rows.rows[i], model_list_add(&model_table_info, out), e);
+    securable_rows_release(&rows);
+    return ok;
+}
+
+bool unity_schemas(struct workspace *ws, const struct catalog_row *catalog, const char *name, const struct page *page,
                    struct model_list *out, bool *more, struct err *e)
 {
-    struct reading rd = {.r = r, .catalog = catalog, .left = name ? 1 : page->limit, .out = out, .e = e};
-    if (!catalog->uid[0]) {
-        if (name || strcmp(page->after, "default") < 0)
-            main_schema(name, out);
-        *more = false;
-        return true;
-    }
+    struct reading rd = {.ws = ws, .catalog = catalog, .left = name ? 1 : page->limit, .out = out, .e = e};
+    *more = false;
+    if (!catalog->uid[0])
+        return managed_schemas(ws, catalog->name, name, page, out, more, e);
     char limit[24];
     snprintf(limit, sizeof limit, "%zu", name ? (size_t)1 : page->limit + 1);
     const char *one[] = {name}, *many[] = {name ? NULL : page->after, limit};
@@ -193,14 +282,14 @@ bool unity_schemas(struct request *r, const struct catalog_row *catalog, const c
     return ok;
 }
 
-bool unity_tables(struct request *r, const struct catalog_row *catalog, const char *schema, const char *name,
+bool unity_tables(struct workspace *ws, const struct catalog_row *catalog, const char *schema, const char *name,
                   const struct page *page, struct model_list *out, bool *more, struct err *e)
 {
-    struct reading rd = {.r = r, .catalog = catalog, .schema = schema, .constraints = name != NULL,
+    struct reading rd = {.ws = ws, .catalog = catalog, .schema = schema, .constraints = name != NULL,
                          .left = name ? 1 : page->limit, .out = out, .e = e};
     *more = false;
     if (!catalog->uid[0])
-        return true;
+        return managed_tables(ws, catalog->name, schema, name, page, out, more, e);
     char limit[24];
     snprintf(limit, sizeof limit, "%zu", name ? (size_t)1 : page->limit + 1);
     const char *params[] = {schema, name ? "" : page->after, limit, name};

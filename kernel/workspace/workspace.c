@@ -15,6 +15,8 @@
 #include "workspace/access.h"
 #include "workspace/cluster.h"
 #include "workspace/instances.h"
+#include "workspace/lake_folders.h"
+#include "workspace/securable.h"
 #include "workspace/server.h"
 
 /* A login to an instance; called on the responder's threads. */
@@ -100,7 +102,7 @@ static bool open_parts(struct workspace *ws, struct err *e)
     if (!ws->clusters || !keep_number(ws->store, "ldaps_port", clusters_ldaps_port(ws->clusters), e))
         return false;
     ws->instances = instances_open(ws->store, ws->clusters, e);
-    return ws->instances != NULL;
+    return ws->instances && securable_open(ws, e) && lake_folders_open(ws, e);
 }
 
 struct workspace *workspace_open(const char *state_dir, struct err *e)
