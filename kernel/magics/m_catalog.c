@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/xalloc.h"
+#include "magics/catalog_error.h"
 #include "magics/remote.h"
 #include "magics/statement.h"
 
@@ -24,14 +25,15 @@ static bool keep_existing(struct magic_ctx *ctx, const struct database_catalog *
     struct dbx_param params[] = {{"name", wanted->name}, {NULL, NULL}};
     struct database_catalog seen = {0};
     if (!remote_call(ctx, DBX_get_database_catalog, params, NULL, &seen, e))
-        return err_wrap(e, "catalog '%s' exists, but not for a database", wanted->name);
+        return err_wrap(e, "catalog '%s' exists, but shows no database of an instance", wanted->name);
     bool ok = same(seen.database_instance_name, wanted->database_instance_name) &&
               same(seen.database_name, wanted->database_name);
     if (ok)
         say_registered(ctx, &seen);
     else
-        err_set(e, ERR_CATALOG_EXISTS, "catalog '%s' exists and shows database '%s' of instance '%s'", wanted->name,
-                text_or_empty(seen.database_name), text_or_empty(seen.database_instance_name));
+        err_set(e, ERR_CATALOG_EXISTS, "catalog '%s' exists and shows another database", wanted->name);
+    if (!ok)
+        catalog_error_register(ctx, wanted, e);
     model_release(&model_database_catalog, &seen);
     return ok;
 }
@@ -44,13 +46,11 @@ static bool create(struct magic_ctx *ctx, const struct database_catalog *request
         model_release(&model_database_catalog, &made);
         return true;
     }
-    bool taken = e->code == ERR_ALREADY_EXISTS || e->code == ERR_CATALOG_EXISTS || e->http == 409;
-    if (taken && idempotent) {
+    if (e->code == ERR_CATALOG_EXISTS && idempotent) {
         err_init(e);
         return keep_existing(ctx, request, e);
     }
-    if (taken)
-        err_hint(e, "with --if-not-exists a catalog that shows this database already is no error");
+    catalog_error_register(ctx, request, e);
     return err_wrap(e, "cannot register catalog '%s'", request->name);
 }
 
@@ -110,8 +110,10 @@ static bool run_show(struct magic_ctx *ctx, const struct args *args, struct err 
     struct database_catalog database = {0};
     struct err none = {0};
     struct table t;
-    if (!remote_call(ctx, DBX_get_catalog, params, NULL, &info, e))
-        return err_wrap(e, "catalog '%s'", name);
+    if (!remote_call(ctx, DBX_get_catalog, params, NULL, &info, e)) {
+        catalog_error_unknown(ctx, name, e);
+        return false;
+    }
     bool registered = remote_call(ctx, DBX_get_database_catalog, params, NULL, &database, &none);
     table_init(&t);
     table_add_column(&t, "field", NULL, TABLE_LEFT);
@@ -225,8 +227,10 @@ static bool run_tree(struct magic_ctx *ctx, const struct args *args, struct err 
     bool all = args_flag(args, "all");
     struct leaves schemas = {.arena = ctx->arena};
     struct dbx_param params[] = {{"catalog_name", catalog}, {NULL, NULL}};
-    if (!remote_pages(ctx, DBX_list_schemas, params, add_schemas, &schemas, e))
-        return err_wrap(e, "catalog '%s'", catalog);
+    if (!remote_pages(ctx, DBX_list_schemas, params, add_schemas, &schemas, e)) {
+        catalog_error_unknown(ctx, catalog, e);
+        return false;
+    }
     sort_leaves(&schemas);
     size_t kept = 0;
     for (size_t i = 0; i < schemas.n; i++) {
@@ -253,8 +257,10 @@ static bool run_drop(struct magic_ctx *ctx, const struct args *args, struct err 
     const char *name = args_get(args, "catalog");
     struct dbx_param params[] = {{"name", name}, {NULL, NULL}};
     struct database_catalog seen = {0};
-    if (!remote_call(ctx, DBX_get_database_catalog, params, NULL, &seen, e))
-        return err_wrap(e, "catalog '%s'", name);
+    if (!remote_call(ctx, DBX_get_database_catalog, params, NULL, &seen, e)) {
+        catalog_error_unknown(ctx, name, e);
+        return false;
+    }
     const char *database = arena_strdup(ctx->arena, text_or_empty(seen.database_name));
     model_release(&model_database_catalog, &seen);
     const char *what = arena_printf(ctx->arena, "Drop catalog '%s'", name);

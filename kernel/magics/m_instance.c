@@ -3,7 +3,9 @@
 #include <string.h>
 
 #include "base/xalloc.h"
+#include "magics/catalog_error.h"
 #include "magics/remote.h"
+#include "magics/session.h"
 #include "magics/statement.h"
 
 static const char *const capacities[] = {"CU_1", "CU_2", "CU_4", "CU_8", NULL};
@@ -181,6 +183,30 @@ static bool run_show(struct magic_ctx *ctx, const struct args *args, struct err 
 
 /* ---- changes ---- */
 
+/* A session of this notebook on the instance: by its name, or by the address that it listens at. */
+static bool is_on(const struct session *s, const struct connection *c, const struct database_instance *i)
+{
+    if (c->instance)
+        return strcmp(c->instance, i->name) == 0 && strcmp(text_or_empty(c->workspace), text_or_empty(s->target)) == 0;
+    return i->read_write_dns && strcmp(pg_host(c->pg), i->read_write_dns) == 0;
+}
+
+/* The sessions of the instance will end: not while one has work that nobody has kept. Sessions of other notebooks and
+ * programs are not seen from here. */
+static bool nothing_open(struct magic_ctx *ctx, const struct database_instance *i, bool force, struct err *e)
+{
+    for (struct connection *c = ctx->session->connections; c && !force; c = c->next) {
+        if (!c->in_tx || !pg_alive(c->pg) || !is_on(ctx->session, c, i))
+            continue;
+        err_set(e, ERR_INVALID_STATE, "connection '%s' has an open transaction on instance '%s', which would be lost",
+                c->alias, i->name);
+        err_hint(e, ctx->session->current == c ? "COMMIT or ROLLBACK first, or add --force"
+                                               : "%%use %s and COMMIT or ROLLBACK first, or add --force", c->alias);
+        return false;
+    }
+    return true;
+}
+
 /* PATCH of one field, then wait. */
 static bool patch(struct magic_ctx *ctx, const char *name, const char *mask, const struct database_instance *request,
                   struct err *e)
@@ -193,7 +219,7 @@ static bool patch(struct magic_ctx *ctx, const char *name, const char *mask, con
     return true;
 }
 
-static bool switch_to(struct magic_ctx *ctx, const char *name, bool stop, struct err *e)
+static bool switch_to(struct magic_ctx *ctx, const char *name, bool stop, bool force, struct err *e)
 {
     const char *want = stop ? "STOPPED" : "AVAILABLE";
     struct database_instance seen = {0};
@@ -202,9 +228,10 @@ static bool switch_to(struct magic_ctx *ctx, const char *name, bool stop, struct
     bool there = strcmp(text_or_empty(seen.state), want) == 0;
     if (there)
         say_state(ctx, &seen);
+    bool go = !there && (!stop || nothing_open(ctx, &seen, force, e));
     model_release(&model_database_instance, &seen);
-    if (there)
-        return true;
+    if (!go)
+        return there;
     char *own = xstrdup(name);
     struct database_instance request = {.name = own, .stopped = tri_of(stop)};
     bool ok = patch(ctx, name, "stopped", &request, e);
@@ -214,12 +241,12 @@ static bool switch_to(struct magic_ctx *ctx, const char *name, bool stop, struct
 
 static bool run_stop(struct magic_ctx *ctx, const struct args *args, struct err *e)
 {
-    return switch_to(ctx, args_get(args, "name"), true, e);
+    return switch_to(ctx, args_get(args, "name"), true, args_flag(args, "force"), e);
 }
 
 static bool run_start(struct magic_ctx *ctx, const struct args *args, struct err *e)
 {
-    return switch_to(ctx, args_get(args, "name"), false, e);
+    return switch_to(ctx, args_get(args, "name"), false, false, e);
 }
 
 static bool run_resize(struct magic_ctx *ctx, const struct args *args, struct err *e)
@@ -232,9 +259,10 @@ static bool run_resize(struct magic_ctx *ctx, const struct args *args, struct er
     bool stopped = strcmp(text_or_empty(seen.state), "STOPPED") == 0;
     if (same)
         say_state(ctx, &seen);
+    bool go = !same && nothing_open(ctx, &seen, args_flag(args, "force"), e);
     model_release(&model_database_instance, &seen);
-    if (same)
-        return true;
+    if (!go)
+        return same;
     const char *what = arena_printf(ctx->arena, "Resize instance '%s' to %s", name, capacity);
     if (!remote_consent(ctx, what, false, args_flag(args, "yes"), e))
         return false;
@@ -250,14 +278,19 @@ static bool run_delete(struct magic_ctx *ctx, const struct args *args, struct er
     struct database_instance seen = {0};
     if (!remote_instance(ctx, name, &seen, e))
         return false;
+    bool go = nothing_open(ctx, &seen, args_flag(args, "force"), e);
     model_release(&model_database_instance, &seen);
+    if (!go)
+        return false;
     const char *what = arena_printf(ctx->arena, "Delete instance '%s' with all its data", name);
     if (!remote_consent(ctx, what, true, args_flag(args, "yes"), e))
         return false;
     struct dbx_param params[] = {
         {"name", name}, {"purge", "true"}, {"force", args_flag(args, "force") ? "true" : NULL}, {NULL, NULL}};
-    if (!remote_call(ctx, DBX_delete_database_instance, params, NULL, NULL, e))
+    if (!remote_call(ctx, DBX_delete_database_instance, params, NULL, NULL, e)) {
+        catalog_error_instance(ctx, name, e);
         return err_wrap(e, "cannot delete instance '%s'", name);
+    }
     if (!remote_wait(ctx, name, "", arena_printf(ctx->arena, "deleting instance %s", name), NULL, e))
         return false;
     sink_printf(ctx->out, "Instance %s is deleted.\n", name);
@@ -270,6 +303,8 @@ static bool run_delete(struct magic_ctx *ctx, const struct args *args, struct er
     {.name = "name", .positional = true, .type = ARG_WORD, .flags = ARG_REQUIRED, .complete = "instance", \
      .help = "the instance"}
 #define YES_ROW {.name = "yes", .letter = 'y', .type = ARG_FLAG, .help = "do not ask"}
+#define FORCE_ROW \
+    {.name = "force", .type = ARG_FLAG, .help = "also when this notebook has an open transaction on it, which is lost"}
 #define END {.name = NULL}
 
 static const struct arg_row create_rows[] = {
@@ -286,18 +321,22 @@ static const struct arg_row show_rows[] = {
     {.name = "all", .letter = 'a', .type = ARG_FLAG, .help = "also what differs from run to run: uid, creation time"},
     NAME_ROW, END};
 static const struct arg_row name_rows[] = {NAME_ROW, END};
+static const struct arg_row stop_rows[] = {FORCE_ROW, NAME_ROW, END};
 static const struct arg_row no_rows[] = {END};
 static const struct arg_row resize_rows[] = {
     {.name = "capacity", .type = ARG_CHOICE, .flags = ARG_REQUIRED, .choices = capacities, .help = "the new size"},
-    YES_ROW, NAME_ROW, END};
+    YES_ROW, FORCE_ROW, NAME_ROW, END};
 static const struct arg_row delete_rows[] = {
-    YES_ROW, {.name = "force", .type = ARG_FLAG, .help = "also instances that were branched from it"}, NAME_ROW, END};
+    YES_ROW,
+    {.name = "force", .type = ARG_FLAG,
+     .help = "also when this notebook has an open transaction on it, and also instances that were branched from it"},
+    NAME_ROW, END};
 
 static const struct magic_sub subs[] = {
     {"create", create_rows, "make an instance and wait until it is AVAILABLE", run_create},
     {"list", no_rows, "list all instances", run_list},
     {"show", show_rows, "show one instance", run_show},
-    {"stop", name_rows, "stop it: sessions end, data stays", run_stop},
+    {"stop", stop_rows, "stop it: sessions end, data stays", run_stop},
     {"start", name_rows, "start a stopped one", run_start},
     {"resize", resize_rows, "change its capacity; it restarts, sessions end", run_resize},
     {"delete", delete_rows, "delete it with all its data", run_delete},

@@ -340,6 +340,10 @@ static void test_password_is_asked(void **state)
     shows(&c, code, "Connected to ");
     shows(&c, "SELECT current_user", "learner@example.com");
     assert_null(strstr(cells_run(&c, "%connections\n\\conninfo"), token));
+    /* No name of an instance, but its address: its transaction is in the way of a stop all the same. */
+    shows(&c, "BEGIN", "BEGIN");
+    shows(&c, "%instance stop talk", "connection 'raw' has an open transaction on instance 'talk'");
+    shows(&c, "ROLLBACK", "ROLLBACK");
     /* The password is kept for the session, so a lost one opens again. */
     cells_run(&c, "SELECT pg_terminate_backend(pg_backend_pid(), 10000)");
     shows(&c, "SELECT 'again'", "again");
