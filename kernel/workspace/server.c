@@ -24,9 +24,10 @@
 #include "workspace/public.h"
 #include "workspace/router.h"
 
-/* A body is dropped up to DROP_MAX bytes; a longer one is cut off. HEADER_MEMORY bounds request line and headers: beyond
- * it libmicrohttpd answers by itself. */
-enum { DROP_MAX = 64 << 20, HEADER_MEMORY = 64 << 10, MAX_DEPTH = 64 };
+/* A body is dropped up to DROP_MAX bytes; a longer one is cut off. HEADER_MEMORY is what libmicrohttpd has for a request's
+ * line and headers. Beyond it, and for what is no HTTP, it answers by itself, in HTML, and offers no way to have a say; so
+ * it gets four times our own cap, which is refused as the service refuses. */
+enum { DROP_MAX = 64 << 20, HEADER_MEMORY = 4 * SERVER_MAX_HEADERS, MAX_DEPTH = 64 };
 
 struct server {
     struct workspace *ws;
@@ -105,6 +106,24 @@ static bool length_ok(struct MHD_Connection *conn, struct err *e)
            err_set(e, ERR_TOO_BIG, "The request body has %llu bytes; at most %d are taken", n, SERVER_MAX_BODY);
 }
 
+static enum MHD_Result count_header(void *self, enum MHD_ValueKind kind, const char *key, size_t key_len,
+                                    const char *value, size_t value_len)
+{
+    (void)kind;
+    (void)key;
+    (void)value;
+    *(size_t *)self += key_len + value_len + strlen(": \r\n");
+    return MHD_YES;
+}
+
+static bool headers_ok(struct MHD_Connection *conn, struct err *e)
+{
+    size_t n = 0;
+    MHD_get_connection_values_n(conn, MHD_HEADER_KIND, count_header, &n);
+    return n <= SERVER_MAX_HEADERS ||
+           err_set(e, ERR_TOO_BIG, "The request headers have %zu bytes; at most %d are taken", n, SERVER_MAX_HEADERS);
+}
+
 static void begin(struct server *s, struct exchange *x, struct MHD_Connection *conn, const char *method)
 {
     struct request *r = &x->r;
@@ -126,6 +145,8 @@ static void begin(struct server *s, struct exchange *x, struct MHD_Connection *c
         err_set(e, ERR_TOO_BIG, "The request address has %zu bytes; at most %d are taken", uri_len, SERVER_MAX_URI);
         return;
     }
+    if (!headers_ok(conn, e))
+        return;
     x->open = public_find(method, r->path);
     if (!x->open && !auth_check(s->ws->store, s->ws->tokens, x->authorization, &r->caller, e))
         return;

@@ -206,6 +206,21 @@ def test_addresses_have_a_cap(api):
     assert api.refused("GET", path + "a")[:2] == (413, "REQUEST_TOO_LARGE")
 
 
+def test_headers_have_a_cap(api):
+    """Beyond it the refusal is Databricks' JSON too, as far as the HTTP library lets us answer at all."""
+    own = {"Host": api.address, "Accept-Encoding": "identity", "Authorization": f"Bearer {api.token}"}
+    room = (64 << 10) - sum(len(k) + len(v) + 4 for k, v in own.items()) - len("X-Long: \r\n")
+    half = "a" * 40000
+    more = room - len(half) - len("X-More: \r\n")
+    assert api.ok("GET", LIST) is not None
+    assert api.call("GET", LIST, **{"X-Long": half, "X-More": "b" * more})[0] == 200
+    for extra in (1, 100_000):
+        status, code, message = api.refused("GET", LIST, **{"X-Long": half, "X-More": "b" * (more + extra)})
+        assert (status, code) == (413, "REQUEST_TOO_LARGE") and str(64 << 10) in message
+    status, headers, _ = api.raw("GET", LIST, headers={**bearer(api.token), "X-Long": "a" * 400_000})
+    assert status == 431 and headers["Content-Type"] != "application/json"  # the library's own answer
+
+
 def test_queries_have_a_cap(api):
     assert api.ok("GET", LIST + "?" + "&".join(f"p{i}=1" for i in range(64))) is not None
     assert api.refused("GET", LIST + "?" + "&".join(f"p{i}=1" for i in range(65)))[1] == "BAD_REQUEST"
