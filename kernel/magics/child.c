@@ -14,7 +14,7 @@
 #include "base/utf8.h"
 #include "base/xalloc.h"
 
-enum { STEP_MS = 2000, DRAIN_MAX = 1 << 20, INPUT_FD = 3 };
+enum { STEP_MS = 2000, TICK_MS = 200, DRAIN_MAX = 1 << 20, INPUT_FD = 3 };
 
 enum { OUT, ERR, STREAMS };
 
@@ -131,7 +131,9 @@ static bool serve(struct running *r, struct cancel *cancel, struct err *e)
                              {.fd = r->fd[ERR], .events = POLLIN},
                              {.fd = r->process.pidfd, .events = POLLIN},
                              {.fd = cancel && !r->signals ? cancel->fd : -1, .events = POLLIN}};
-        int n = poll(p, ARRAY_LEN(p), r->signals ? STEP_MS / 4 : -1);
+        int n = poll(p, ARRAY_LEN(p), r->c->tick ? TICK_MS : r->signals ? STEP_MS / 4 : -1);
+        if (r->c->tick)
+            r->c->tick(r->c->self);
         if (n < 0 && errno != EINTR)
             return err_errno(e, errno, "cannot poll");
         if (n <= 0)

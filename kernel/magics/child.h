@@ -52,6 +52,7 @@ struct child {
     void *self;
     /* Output as it comes, whole UTF-8 characters where the child writes such. */
     void (*output)(void *self, bool is_stderr, const char *text, size_t len);
+    void (*tick)(void *self); /* called a few times a second while it runs; NULL: not needed */
 };
 
 /*

@@ -44,10 +44,23 @@ static char *workspace_program(struct err *e)
     return path;
 }
 
+/* The program that starts the workspace, while it runs. */
+struct starting {
+    struct buf said;
+    struct progress shown;
+};
+
 static void keep_stderr(void *self, bool is_stderr, const char *text, size_t len)
 {
+    struct starting *s = self;
     if (is_stderr)
-        buf_add(self, text, len);
+        buf_add(&s->said, text, len);
+}
+
+static void show_starting(void *self)
+{
+    struct starting *s = self;
+    progress_update(&s->shown, NULL, 0, 0);
 }
 
 /* The last line of what it said. */
@@ -67,23 +80,21 @@ static bool start_workspace(struct magic_ctx *ctx, struct err *e)
     char *program = workspace_program(e);
     if (!program)
         return err_wrap(e, "cannot find the program of the local workspace");
-    struct buf said;
-    buf_init(&said, CHILD_TEXT_MAX);
+    struct starting s;
+    buf_init(&s.said, CHILD_TEXT_MAX);
+    progress_open(&s.shown, ctx->out, "starting the local workspace");
     const char *argv[] = {program, "start", NULL};
-    struct child child = {.argv = argv, .self = &said, .output = keep_stderr};
-    struct progress p;
-    progress_open(&p, ctx->out, "starting the local workspace");
-    progress_update(&p, NULL, 0, 0);
+    struct child child = {.argv = argv, .self = &s, .output = keep_stderr, .tick = show_starting};
     int status = 0;
     bool ok = child_run(&child, &status, ctx->cancel, e);
-    progress_close(&p, NULL);
+    progress_close(&s.shown, NULL);
     if (ok && status != 0) {
-        const char *why = last_line(ctx->arena, buf_str(&said));
+        const char *why = last_line(ctx->arena, buf_str(&s.said));
         err_set(e, ERR_UNAVAILABLE, "the local workspace did not start%s%s", *why ? ": " : "", why);
         err_hint(e, "run 'lakebase-workspace start' in a terminal to see more, or choose another one with %%workspace PROFILE");
         ok = false;
     }
-    buf_release(&said);
+    buf_release(&s.said);
     free(program);
     return ok;
 }

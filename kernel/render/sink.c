@@ -136,10 +136,18 @@ void progress_close(struct progress *p, const char *final)
             sink_printf(p->sink, "%s\n", final);
         return;
     }
+    if (!final) {
+        /* A bundle of nothing: the front end takes the display away, and a saved notebook has no text that another
+         * run would miss. Jupyter cannot take back a single output. */
+        json_t *nothing = json_object();
+        p->sink->show(p->sink->self, SINK_UPDATE, nothing, NULL, p->id);
+        json_decref(nothing);
+        return;
+    }
     struct buf plain, html;
     buf_init(&plain, 1 << 16);
     buf_init(&html, 1 << 18);
-    buf_puts(&plain, final ? final : "");
-    html_escape(&html, final ? final : "", final ? strlen(final) : 0);
+    buf_puts(&plain, final);
+    html_escape(&html, final, strlen(final));
     show(p, &plain, &html);
 }

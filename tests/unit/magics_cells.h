@@ -51,6 +51,8 @@ static inline void cells_show(void *self, enum sink_show how, json_t *data, json
     c->updates += how == SINK_UPDATE;
     const char *plain = json_string_value(json_object_get(data, "text/plain"));
     const char *html = json_string_value(json_object_get(data, "text/html"));
+    if (!plain) /* a display that is taken away */
+        return;
     cells_stream(c, false, plain, strlen(plain));
     if (*plain && plain[strlen(plain) - 1] != '\n')
         cells_stream(c, false, "\n", 1);

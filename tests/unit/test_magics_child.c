@@ -148,6 +148,29 @@ static void test_released(void **state)
     assert_int_equal(kill(pid, SIGKILL), 0);
 }
 
+/* Who shows progress is called while the child is silent; here the third call ends it. */
+static void count_ticks(void *self)
+{
+    struct cancel *cancel = self;
+    static int ticks;
+    if (++ticks == 3)
+        cancel_fire(cancel);
+}
+
+static void test_ticks(void **state)
+{
+    (void)state;
+    struct err e = {0};
+    struct cancel cancel;
+    int status;
+    assert_true(cancel_init(&cancel, &e));
+    const char *argv[] = {"sleep", "1000", NULL};
+    struct child child = {.argv = argv, .self = &cancel, .tick = count_ticks};
+    assert_false(child_run(&child, &status, &cancel, &e));
+    assert_int_equal(e.code, ERR_CANCELLED);
+    cancel_release(&cancel);
+}
+
 /* Children of two threads at once: neither holds what the other waits for. */
 static void *start_many(void *self)
 {
@@ -174,6 +197,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_what_a_child_inherits), cmocka_unit_test(test_what_cannot_be_run),
         cmocka_unit_test(test_a_child_ends_with_its_parent), cmocka_unit_test(test_released),
+        cmocka_unit_test(test_ticks),
         cmocka_unit_test(test_two_threads)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

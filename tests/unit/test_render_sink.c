@@ -176,7 +176,7 @@ static void test_progress_vanishes(void **state)
     progress_update(&p, "s", 0, 0);
     buf_clear(&r.log);
     progress_close(&p, NULL);
-    finish(&r, "update#:text/plain=|text/html=|");
+    finish(&r, "update#:"); /* an empty text would stay as an empty output of a saved notebook */
 }
 
 int main(void)
