@@ -30,6 +30,7 @@ MAINS   := $(wildcard kernel/bin/*_main.c)
 TESTS   := $(wildcard tests/unit/test_*.c)
 FOLDERS := $(sort $(foreach s,$(SRCS),$(word 2,$(subst /, ,$(s)))))
 SQLDIRS := $(sort $(foreach s,$(wildcard kernel/*/sql/*.sql),$(word 2,$(subst /, ,$(s)))))
+PYDIRS  := $(sort $(foreach s,$(wildcard kernel/*/py/*.py),$(word 2,$(subst /, ,$(s)))))
 
 # layers.txt gives, per folder, the folders it links (DEPS_x) and the libraries they need (LIBS_x)
 comma := ,
@@ -96,21 +97,22 @@ $(OUT)/lib/$(1).a: $(call objects,$(1)) kernel/$(1)
 endef
 $(foreach f,$(FOLDERS),$(eval $(call folder_rules,$(f))))
 
-# kernel/x/sql/y.sql becomes sql_y[] in "x/sql.h"; \? keeps trigraphs out
-define sql_rules
-$(GEN)/$(1)/sql.h: Makefile $(wildcard kernel/$(1)/sql/*.sql) kernel/$(1)/sql
-	$$(call say,SQL,$$@)
-	$$(Q)mkdir -p $$(@D) && awk 'BEGIN { print "/* made by the Makefile from kernel/$(1)/sql; do not edit */"; \
+# kernel/x/sql/y.sql becomes sql_y[] in "x/sql.h", kernel/x/py/y.py becomes py_y[] in "x/py.h"; \? keeps trigraphs out
+define embed_rules
+$(GEN)/$(1)/$(2).h: Makefile $(wildcard kernel/$(1)/$(2)/*.$(2)) kernel/$(1)/$(2)
+	$$(call say,EMBED,$$@)
+	$$(Q)mkdir -p $$(@D) && awk 'BEGIN { print "/* made by the Makefile from kernel/$(1)/$(2); do not edit */"; \
 	  print "#pragma GCC diagnostic push\n#pragma GCC diagnostic ignored \"-Woverlength-strings\"" } \
-	  FNR == 1 { if (NR > 1) print "    ;"; n = FILENAME; sub(/.*\//, "", n); sub(/\.sql$$$$/, "", n); \
-	    gsub(/[^A-Za-z0-9_]/, "_", n); print "static const char sql_" n "[] __attribute__((unused)) =" } \
+	  FNR == 1 { if (NR > 1) print "    ;"; n = FILENAME; sub(/.*\//, "", n); sub(/\.$(2)$$$$/, "", n); \
+	    gsub(/[^A-Za-z0-9_]/, "_", n); print "static const char $(2)_" n "[] __attribute__((unused)) =" } \
 	  { gsub(/\\/, "&&"); gsub(/"/, "\\\""); gsub(/\?/, "\\?"); print "    \"" $$$$0 "\\n\"" } \
-	  END { print "    ;\n#pragma GCC diagnostic pop" }' $(sort $(wildcard kernel/$(1)/sql/*.sql)) >$$@
-$(call objects,$(1)): | $(GEN)/$(1)/sql.h
+	  END { print "    ;\n#pragma GCC diagnostic pop" }' $(sort $(wildcard kernel/$(1)/$(2)/*.$(2))) >$$@
+$(call objects,$(1)): | $(GEN)/$(1)/$(2).h
 endef
-$(foreach f,$(SQLDIRS),$(eval $(call sql_rules,$(f))))
-SQL_HEADERS := $(SQLDIRS:%=$(GEN)/%/sql.h)
-$(OUT)/obj/bin/%.o $(OUT)/obj/tests/%.o: | $(SQL_HEADERS)
+$(foreach f,$(SQLDIRS),$(eval $(call embed_rules,$(f),sql)))
+$(foreach f,$(PYDIRS),$(eval $(call embed_rules,$(f),py)))
+EMBEDDED := $(SQLDIRS:%=$(GEN)/%/sql.h) $(PYDIRS:%=$(GEN)/%/py.h)
+$(OUT)/obj/bin/%.o $(OUT)/obj/tests/%.o: | $(EMBEDDED)
 
 define program_rules
 $(BIN)/$(PROG_$(1)): $(OUT)/obj/bin/$(1)_main.o $(call archives,$(2)) $(OUT)/flags
@@ -190,7 +192,7 @@ install: build ## programs and kernelspec under $(DESTDIR)$(PREFIX)
 
 # ---- checks ---------------------------------------------------------------------------------------
 .PHONY: lint test test-python test-fresh bench soak docs clean help
-lint: $(SQL_HEADERS) ## layers, headers, banned calls, sizes, scripts; each check with its self-test
+lint: $(EMBEDDED) ## layers, headers, banned calls, sizes, scripts; each check with its self-test
 	@CC='$(CC)' LINT_CFLAGS='$(subst ','\'',$(CFLAGS_ALL))' $(PYTHON) tests/lint/run.py
 
 test: ## the same set-up as lab plus test packages, then lint, unit, asan and all Python tests

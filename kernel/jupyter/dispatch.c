@@ -72,6 +72,8 @@ void kernel_dispatch(struct kernel *k, struct msg *m)
         execute_queue(k, m);
         return;
     }
+    if (python_takes(k, m))
+        return;
     kernel_status(k, m, "busy");
     handle(k, m);
     kernel_status(k, m, "idle");

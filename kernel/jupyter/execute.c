@@ -138,16 +138,20 @@ static void finish(struct kernel *k)
     if (c->error)
         json_object_update(content, c->error);
     else
-        json_object_set_new(content, "user_expressions", answer_expressions(m->content));
+        json_object_set_new(content, "user_expressions",
+                            c->expressions ? json_incref(c->expressions)
+                                           : answer_expressions(m->content));
     json_object_set_new(content, "status", json_string(status));
     json_object_set_new(content, "execution_count", json_integer(c->count));
-    json_object_set_new(content, "payload", json_array());
+    json_object_set_new(content, "payload", c->payload ? json_incref(c->payload) : json_array());
     json_t *metadata = json_pack("{ssss}", "started", c->started, "status", status);
     kernel_reply(k, m, content, metadata);
     kernel_status(k, m, "idle");
     json_decref(metadata);
     bool abort = c->error && c->stop_on_error;
     json_decref(c->error);
+    json_decref(c->payload);
+    json_decref(c->expressions);
     free(c->prompt);
     *c = (struct cell){0};
     msg_free(m);
@@ -201,6 +205,13 @@ static void forget_prompt(struct cell *c)
     c->prompt = NULL;
 }
 
+/* To who asked: a cell of Python, or a magic. */
+static void give(struct kernel *k, const char *value, size_t len)
+{
+    if (!python_input(k, value))
+        runner_answer(&k->runner, value, len);
+}
+
 /* A client connects its sockets one by one: stdin may come after the request that asks on it. */
 static void send_prompt(struct kernel *k)
 {
@@ -215,18 +226,18 @@ static void send_prompt(struct kernel *k)
         log_line(LOG_WARN, "jupyter", "nobody is connected to stdin: a prompt was not shown");
         forget_prompt(c);
         c->input_id[0] = '\0';
-        runner_answer(&k->runner, NULL, 0);
+        give(k, NULL, 0);
     } else {
         c->prompt_ms = now + PROMPT_AGAIN_MS;
     }
 }
 
-static void ask(struct kernel *k, struct out *o)
+void execute_prompt(struct kernel *k, char *content)
 {
     struct cell *c = &k->cell;
     kernel_drain(k, CH_STDIN); /* answers to a prompt that is gone */
     forget_prompt(c);
-    c->prompt = buf_detach(&o->text);
+    c->prompt = content;
     c->prompt_end_ms = clock_mono_ms() + PROMPT_MOST_MS;
     send_prompt(k);
 }
@@ -235,7 +246,7 @@ static void ask(struct kernel *k, struct out *o)
 static void ask_again(struct kernel *k, int *wait_ms)
 {
     struct cell *c = &k->cell;
-    if (c->prompt && !runner_asks(&k->runner))
+    if (c->prompt && !k->python.run.asking && !runner_asks(&k->runner))
         forget_prompt(c);
     if (c->prompt && clock_mono_ms() >= c->prompt_ms)
         send_prompt(k);
@@ -252,7 +263,9 @@ void execute_outputs(struct kernel *k, int *wait_ms)
             if (o->kind == OUT_DONE)
                 ended(k, o);
             else if (o->kind == OUT_INPUT)
-                ask(k, o);
+                execute_prompt(k, buf_detach(&o->text));
+            else if (o->kind == OUT_PYTHON)
+                python_begin(k);
             else
                 show(k, o);
             out_free(o);
@@ -282,5 +295,13 @@ void execute_input_reply(struct kernel *k, const struct msg *m)
     const json_t *value = json_object_get(m->content, "value");
     bool closed = !json_is_string(value) || strcmp(json_string_value(value), "\x04") == 0;
     c->input_id[0] = '\0';
-    runner_answer(&k->runner, closed ? NULL : json_string_value(value), json_string_length(value));
+    give(k, closed ? NULL : json_string_value(value), json_string_length(value));
+}
+
+void execute_interrupt(struct kernel *k)
+{
+    if (!k->cell.request)
+        return;
+    runner_interrupt(&k->runner);
+    python_interrupt(k);
 }

@@ -27,7 +27,7 @@ enum { QUIET_MS = 60 };
 
 enum { P_OUTBOX, P_SIGNAL, P_PARENT, P_SOCKETS };
 static const enum channel polled[] = {CH_IOPUB, CH_CONTROL, CH_STDIN, CH_SHELL};
-enum { P_COUNT = P_SOCKETS + 4 };
+enum { P_PYTHON = P_SOCKETS + 4, P_COUNT = P_PYTHON + PYTHON_ITEMS };
 
 static bool open_signals(struct kernel *k, struct err *e)
 {
@@ -84,6 +84,7 @@ void kernel_stop(struct kernel *k)
     if (!k->stop_ms)
         k->stop_ms = clock_mono_ms() + STOP_MS;
     runner_interrupt(&k->runner);
+    python_interrupt(k);
 }
 
 static void take_signals(struct kernel *k)
@@ -92,8 +93,8 @@ static void take_signals(struct kernel *k)
     while (read(k->signal_fd, &s, sizeof s) == (ssize_t)sizeof s) {
         if (s.ssi_signo == SIGTERM)
             kernel_stop(k);
-        else if (k->cell.request)
-            runner_interrupt(&k->runner);
+        else
+            execute_interrupt(k);
     }
 }
 
@@ -118,6 +119,9 @@ static int wait_limit(const struct kernel *k, int ms)
         limit = QUIET_MS;
     else if (k->parent.watched && k->parent.fd < 0)
         limit = PARENT_POLL_MS;
+    int64_t python = python_wait_ms(k);
+    if (python >= 0 && (limit < 0 || python < limit))
+        limit = python;
     if (limit < 0)
         limit = k->stop_ms ? 0 : -1;
     return limit >= 0 && (ms < 0 || limit < ms) ? (int)limit : ms;
@@ -131,9 +135,11 @@ static bool serve_once(struct kernel *k, zmq_pollitem_t *items)
     execute_outputs(k, &ms);
     if (k->stop_ms && (!k->cell.request || clock_mono_ms() >= k->stop_ms))
         return false;
-    int n = zmq_poll(items, P_COUNT, wait_limit(k, ms));
+    int python = (int)python_items(k, items + P_PYTHON);
+    int n = zmq_poll(items, P_PYTHON + python, wait_limit(k, ms));
     if (n < 0 && errno != EINTR)
         bug("cannot poll the sockets: %s", zmq_strerror(errno));
+    python_serve(k);
     if (n == 0) {
         if (history_pending(k->history) && !k->cell.request) {
             history_flush(k->history);
@@ -174,11 +180,14 @@ static void serve(struct kernel *k)
 static void finish_serving(struct kernel *k)
 {
     outbox_close(&k->outbox);
+    python_close(k);
     execute_abort_queue(k);
     bool ended = runner_stop(&k->runner, SESSION_MS);
     history_free(k->history);
     msg_free(k->cell.request);
     json_decref(k->cell.error);
+    json_decref(k->cell.payload);
+    json_decref(k->cell.expressions);
     backlog_release(&k->backlog);
     close_wire(k);
     parent_release(&k->parent);
@@ -188,6 +197,7 @@ static void finish_serving(struct kernel *k)
         log_line(LOG_INFO, "jupyter", "the running cell did not stop in time");
         _exit(0);
     }
+    python_line_release(&k->python.line);
     outbox_release(&k->outbox);
 }
 
@@ -200,7 +210,8 @@ bool kernel_serve(const char *connection_file, struct err *e)
         close_wire(k);
         return false;
     }
-    if (!outbox_init(&k->outbox, e) || !runner_init(&k->runner, &k->outbox, e)) {
+    if (!outbox_init(&k->outbox, e) || !python_init(&k->python, e) ||
+        !runner_init(&k->runner, &k->outbox, &k->python.line, e)) {
         close_wire(k);
         return false;
     }

@@ -16,7 +16,7 @@
 #include "base/cancel.h"
 #include "base/err.h"
 
-enum out_kind { OUT_STREAM = 1, OUT_MESSAGE, OUT_INPUT, OUT_DONE };
+enum out_kind { OUT_STREAM = 1, OUT_MESSAGE, OUT_INPUT, OUT_PYTHON, OUT_DONE };
 
 struct out {
     enum out_kind kind;

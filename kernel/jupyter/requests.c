@@ -173,8 +173,7 @@ void handle_connect(struct kernel *k, const struct msg *m)
 
 void handle_interrupt(struct kernel *k, const struct msg *m)
 {
-    if (k->cell.request)
-        runner_interrupt(&k->runner);
+    execute_interrupt(k);
     kernel_reply(k, m, json_object(), NULL);
 }
 

@@ -106,11 +106,18 @@ static bool ask(void *self, const char *prompt, bool secret, struct buf *out, st
     return false;
 }
 
+static bool call_python(void *self, const struct python_call *call, struct python_answer *answer,
+                        struct err *e)
+{
+    struct runner *r = self;
+    return python_line_call(r->python, r->out, call, answer, e);
+}
+
 static void run_job(struct runner *r, struct session *session, const struct job *job)
 {
     struct sink sink = {
         .self = r, .interactive = job->allow_stdin, .stream = show_stream, .show = show_bundle};
-    struct host host = {.self = r, .input = ask};
+    struct host host = {.self = r, .input = ask, .python = call_python};
     struct cell_run run = {
         .code = job->code, .len = job->len, .out = &sink, .cancel = &r->cancel, .host = &host};
     json_t *error = NULL;
@@ -160,9 +167,9 @@ static void *run_cells(void *self)
     return NULL;
 }
 
-bool runner_init(struct runner *r, struct outbox *out, struct err *e)
+bool runner_init(struct runner *r, struct outbox *out, struct python_line *python, struct err *e)
 {
-    *r = (struct runner){.out = out, .answer_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
+    *r = (struct runner){.out = out, .python = python, .answer_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
     if (r->answer_fd < 0)
         return err_errno(e, errno, "cannot make an eventfd");
     if (!cancel_init(&r->cancel, e)) {

@@ -14,6 +14,7 @@
 #include "base/cancel.h"
 #include "base/err.h"
 #include "jupyter/outbox.h"
+#include "jupyter/python_line.h"
 
 struct job {
     char *code; /* owned */
@@ -31,6 +32,7 @@ struct runner {
     pthread_mutex_t lock; /* of job, stop, ended, answer, value */
     pthread_cond_t changed;
     struct outbox *out;
+    struct python_line *python;
     struct cancel cancel; /* of the running cell */
     struct job *job;      /* handed over, not taken yet */
     bool stop, ended;
@@ -42,7 +44,7 @@ struct runner {
     size_t streamed;
 };
 
-bool runner_init(struct runner *r, struct outbox *out, struct err *e);
+bool runner_init(struct runner *r, struct outbox *out, struct python_line *python, struct err *e);
 /* All of these: socket thread. The job is taken; an OUT_DONE entry of the outbox ends it. Only when
  * none is running. */
 void runner_submit(struct runner *r, struct job *job);

@@ -12,6 +12,7 @@
 #include "jupyter/history.h"
 #include "jupyter/outbox.h"
 #include "jupyter/parent.h"
+#include "jupyter/python.h"
 #include "jupyter/runner.h"
 #include "wire/connfile.h"
 #include "wire/heartbeat.h"
@@ -35,6 +36,7 @@ struct cell {
     char input_id[64]; /* msg_id of the input_request that waits; "" for none */
     char *prompt;      /* content of an input_request that could not be sent yet, NULL: none */
     int64_t prompt_ms, prompt_end_ms; /* when to try again, when to give up */
+    json_t *payload, *expressions; /* of a cell of Python, for its reply; else NULL */
     json_t *error; /* it ended with this and settles until settle_ms, at most until settle_end_ms */
     int64_t settle_ms, settle_end_ms;
 };
@@ -56,6 +58,7 @@ struct kernel {
     bool bound; /* all five sockets */
     struct outbox outbox;
     struct runner runner;
+    struct python python;
     struct history *history;
     struct parent parent;
     struct backlog backlog;
@@ -95,6 +98,10 @@ void execute_queue(struct kernel *k, struct msg *m); /* m is taken */
 /* What the cell thread has shown since; *wait_ms: when to look again or -1. */
 void execute_outputs(struct kernel *k, int *wait_ms);
 void execute_input_reply(struct kernel *k, const struct msg *m);
+/* Ask the front end on behalf of the running cell; content: of an input_request, taken. */
+void execute_prompt(struct kernel *k, char *content);
+/* The user wants the running cell to stop. */
+void execute_interrupt(struct kernel *k);
 /* Answer all waiting requests with "aborted". */
 void execute_abort_queue(struct kernel *k);
 

@@ -244,7 +244,7 @@ bool interp_run(struct session *s, const struct cell_run *run, json_t **error)
         ok = run_items(&ctx, &items, &at, &e);
     *error = NULL;
     if (!ok) {
-        *error = make_bundle(run, &e);
+        *error = ctx.bundle ? ctx.bundle : make_bundle(run, &e);
         add_which(*error, &items, at);
     }
     show_transactions(s, run->out, json_object_get(*error, "traceback"));

@@ -16,6 +16,7 @@
 #include "base/cancel.h"
 #include "base/err.h"
 #include "cell/args.h"
+#include "magics/python.h"
 #include "render/sink.h"
 
 struct session;
@@ -26,6 +27,9 @@ struct host {
     /* Ask the user for a line; secret: not echoed. Appends to out. ERR_INVALID_STATE when the front end cannot be
      * asked (allow_stdin false), ERR_CANCELLED on interrupt or closed dialog. */
     bool (*input)(void *self, const char *prompt, bool secret, struct buf *out, struct err *e);
+    /* One step of the notebook's Python (magics/python.h). ERR_CANCELLED on interrupt; ERR_CHILD when it has ended by
+     * itself, ERR_CONFIG when there is none to start. Release the answer also after an error. */
+    bool (*python)(void *self, const struct python_call *call, struct python_answer *answer, struct err *e);
 };
 
 /* What a handler gets; lives for one cell. */
@@ -45,6 +49,7 @@ struct magic_ctx {
     const char *args;          /* the raw arguments; part of the cell, not terminated */
     size_t args_len;
     int line, column;          /* place of the magic's arguments, for errors */
+    json_t *bundle;            /* set by a handler that failed with an error of another kernel: it is shown as it is. Taken */
 };
 
 typedef bool magic_run_fn(struct magic_ctx *ctx, const struct args *args, struct err *e);

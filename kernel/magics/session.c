@@ -45,6 +45,8 @@ void session_free(struct session *s)
     session_forget_client(s);
     for (size_t i = 0; i < s->n_hints; i++)
         free(s->hints[i].id);
+    last_result_release(&s->last);
+    python_link_forget(&s->python);
     free(s->target);
     free(s->state_dir);
     free(s);

@@ -10,7 +10,9 @@
 
 #include "base/err.h"
 #include "databricks/client.h"
+#include "magics/last_result.h"
 #include "magics/magic.h"
+#include "magics/python_env.h"
 #include "pg/conn.h"
 
 enum { CONNECTIONS_MAX = 100, HINTS_SEEN_MAX = 64 };
@@ -52,6 +54,9 @@ struct session {
         size_t count;
     } hints[HINTS_SEEN_MAX];
     size_t n_hints;
+
+    struct last_result last;   /* for Python's _sqldf */
+    struct python_link python; /* what the notebook's Python was told */
 
     struct magic_ctx *ctx; /* the running cell; NULL between cells */
 };

@@ -66,6 +66,7 @@ static void finish_table(struct running *r)
 static void on_columns(void *self, const struct pg_column *columns, size_t n)
 {
     struct running *r = self;
+    last_result_columns(&r->ctx->session->last, columns, n);
     finish_table(r);
     table_init(&r->table);
     r->has_table = true;
@@ -88,6 +89,7 @@ static bool on_row(void *self, const struct pg_value *values, size_t n)
         r->table.more = true;
         return false;
     }
+    last_result_row(&r->ctx->session->last, values);
     for (size_t i = 0; i < n; i++)
         r->cells[i] = (struct table_cell){values[i].text, values[i].len};
     table_add_row(&r->table, r->cells);
@@ -157,6 +159,8 @@ bool statement_run(struct magic_ctx *ctx, struct connection *c, const char *sql,
     int64_t us = clock_mono_us() - began;
     if (!ok)
         place_error(ctx, sql, len, e);
+    if (ok && r.has_table)
+        last_result_keep(&ctx->session->last, r.table.more);
     if (ok && r.has_table)
         statement_show(ctx, &r.table);
     if (ok && tag_is_shown(r.tag, r.has_table))

@@ -144,3 +144,17 @@ const char *pg_tls(const struct pg_conn *conn)
     const char *cipher = or_empty(PQsslAttribute(conn->pg, "cipher"));
     return arena_printf(&own->arena, "%s, %s", protocol, cipher);
 }
+
+char *pg_option(const struct pg_conn *conn, const char *keyword)
+{
+    char *value = NULL;
+    PQconninfoOption *all = conn->pg ? PQconninfo(conn->pg) : NULL;
+    for (PQconninfoOption *o = all; o && o->keyword; o++) {
+        if (o->val && *o->val && strcmp(o->keyword, keyword) == 0)
+            value = xstrdup(o->val);
+        if (o->val && strstr(o->keyword, "password"))
+            explicit_bzero(o->val, strlen(o->val));
+    }
+    PQconninfoFree(all);
+    return value;
+}

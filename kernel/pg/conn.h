@@ -47,6 +47,9 @@ const char *pg_dbname(const struct pg_conn *conn);
 int pg_backend_pid(const struct pg_conn *conn);
 int pg_server_version(const struct pg_conn *conn); /* 150018 */
 const char *pg_parameter(const struct pg_conn *conn, const char *name); /* reported setting, NULL: unknown */
+/* What the connection was opened with, by libpq's keyword ("sslmode"; "password" is a secret). The caller frees it; NULL:
+ * nothing. */
+char *pg_option(const struct pg_conn *conn, const char *keyword);
 /* "TLSv1.3, TLS_AES_256_GCM_SHA384" or "" without TLS. */
 const char *pg_tls(const struct pg_conn *conn);
 

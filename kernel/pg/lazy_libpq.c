@@ -3,15 +3,14 @@
  * everybody includes libpq-fe.h as always, and a row that differs from it does not compile.
  */
 #include <libpq-fe.h>
-#include <pthread.h>
 
 #include "base/lazy.h"
-#include "base/xalloc.h"
 
 #define RETURNS(R)                                                                                                     \
     R(PGconn *, PQconnectStartParams, (const char *const *k, const char *const *v, int x), (k, v, x))                  \
     R(PostgresPollingStatusType, PQconnectPoll, (PGconn * c), (c))                                                     \
     R(PQconninfoOption *, PQconninfoParse, (const char *text, char **why), (text, why))                                \
+    R(PQconninfoOption *, PQconninfo, (PGconn * c), (c))                                                               \
     R(ConnStatusType, PQstatus, (const PGconn *c), (c))                                                                \
     R(PGTransactionStatusType, PQtransactionStatus, (const PGconn *c), (c))                                            \
     R(char *, PQerrorMessage, (const PGconn *c), (c))                                                                  \
@@ -65,40 +64,6 @@
     V(PQfreeCancel, (PGcancel * c), (c))                                                                               \
     V(PQconninfoFree, (PQconninfoOption * o), (o))
 
-static struct {
-#define R(type, name, params, args) __typeof__(name) *name;
-#define V(name, params, args) __typeof__(name) *name;
-    RETURNS(R) VOIDS(V)
-#undef R
-#undef V
-} real;
+#define OWN(O) /* none */
 
-static const char *const names[] = {
-#define R(type, name, params, args) #name,
-#define V(name, params, args) #name,
-    RETURNS(R) VOIDS(V)
-#undef R
-#undef V
-};
-
-static void load(void)
-{
-    lazy_load("libpq.so.5", names, ARRAY_LEN(names), &real);
-}
-
-static pthread_once_t once = PTHREAD_ONCE_INIT;
-
-#define R(type, name, params, args)                                                                                    \
-    type name params                                                                                                   \
-    {                                                                                                                  \
-        pthread_once(&once, load);                                                                                     \
-        return real.name args;                                                                                         \
-    }
-#define V(name, params, args)                                                                                          \
-    void name params                                                                                                   \
-    {                                                                                                                  \
-        pthread_once(&once, load);                                                                                     \
-        real.name args;                                                                                                \
-    }
-RETURNS(R)
-VOIDS(V)
+LAZY_LIBRARY("libpq.so.5", RETURNS, VOIDS, OWN)

@@ -18,7 +18,7 @@ def tiny(private_home):
     """Path of the kernel that runs tests/protocol/tiny_interp.c."""
     build = ROOT / "build" / VARIANT
     compile_flags, link_flags = (build / "flags").read_text().split("|")
-    archives = [str(build / f"lib/{folder}.a") for folder in ("jupyter", "wire", "render", "cell", "base")]
+    archives = [str(build / f"lib/{folder}.a") for folder in ("jupyter", "wire", "magics", "render", "cell", "base")]
     program = private_home / "kernel-tiny"
     if program.exists():  # made for another file of tests
         return program

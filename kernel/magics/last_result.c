@@ -1,0 +1,89 @@
+/* The last SQL result for Python (see last_result.h). What its values mean in Python is decided there. */
+#include "magics/last_result.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/jx.h"
+#include "base/xalloc.h"
+
+static void copy_release(struct result_copy *c)
+{
+    for (size_t i = 0; i < c->n_columns; i++)
+        free(c->names[i]);
+    free(c->names);
+    free(c->oids);
+    buf_release(&c->values);
+    *c = (struct result_copy){0};
+}
+
+void last_result_columns(struct last_result *l, const struct pg_column *columns, size_t n)
+{
+    struct result_copy *c = &l->reading;
+    copy_release(c);
+    buf_init(&c->values, LAST_RESULT_BYTES);
+    c->names = xcalloc(n ? n : 1, sizeof *c->names);
+    c->oids = xcalloc(n ? n : 1, sizeof *c->oids);
+    c->n_columns = n;
+    for (size_t i = 0; i < n; i++) {
+        c->names[i] = xstrdup(columns[i].name);
+        c->oids[i] = columns[i].oid;
+    }
+}
+
+void last_result_row(struct last_result *l, const struct pg_value *values)
+{
+    struct result_copy *c = &l->reading;
+    size_t size = c->n_columns * sizeof(int);
+    for (size_t i = 0; i < c->n_columns; i++)
+        size += values[i].text ? values[i].len : 0;
+    if (c->truncated || c->n_rows == LAST_RESULT_ROWS || size > LAST_RESULT_BYTES - c->values.len) {
+        c->truncated = true;
+        return;
+    }
+    for (size_t i = 0; i < c->n_columns; i++) {
+        int len = values[i].text ? (int)values[i].len : -1;
+        buf_add(&c->values, &len, sizeof len);
+        if (len > 0)
+            buf_add(&c->values, values[i].text, (size_t)len);
+    }
+    c->n_rows++;
+}
+
+void last_result_keep(struct last_result *l, bool more)
+{
+    copy_release(&l->kept);
+    l->kept = l->reading;
+    l->kept.truncated = l->kept.truncated || more;
+    l->reading = (struct result_copy){0};
+    l->serial++;
+}
+
+void last_result_release(struct last_result *l)
+{
+    copy_release(&l->kept);
+    copy_release(&l->reading);
+}
+
+json_t *last_result_json(const struct last_result *l)
+{
+    const struct result_copy *c = &l->kept;
+    const char *at = c->values.data;
+    json_t *names = json_array(), *oids = json_array(), *rows = json_array();
+    for (size_t i = 0; i < c->n_columns; i++) {
+        json_array_append_new(names, jx_str(c->names[i]));
+        json_array_append_new(oids, json_integer((json_int_t)c->oids[i]));
+    }
+    for (size_t r = 0; r < c->n_rows; r++) {
+        json_t *row = json_array();
+        for (size_t i = 0; i < c->n_columns; i++) {
+            int len;
+            memcpy(&len, at, sizeof len);
+            at += sizeof len;
+            json_array_append_new(row, len < 0 ? json_null() : jx_text(at, (size_t)len));
+            at += len > 0 ? len : 0;
+        }
+        json_array_append_new(rows, row);
+    }
+    return json_pack("{sososo sb}", "names", names, "oids", oids, "rows", rows, "truncated", c->truncated);
+}

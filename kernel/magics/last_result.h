@@ -1,0 +1,40 @@
+/*
+ * The rows of the last SQL result, kept for Python (_sqldf): a flat copy with a cap, filled while the rows stream by. It
+ * becomes JSON only when a cell of Python wants it.
+ */
+#ifndef MAGICS_LAST_RESULT_H
+#define MAGICS_LAST_RESULT_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/buf.h"
+#include "pg/exec.h"
+
+enum { LAST_RESULT_ROWS = 10000, LAST_RESULT_BYTES = 8 << 20 };
+
+struct result_copy {
+    char **names;
+    unsigned *oids;
+    size_t n_columns, n_rows;
+    struct buf values; /* of each value: its length as int, -1 for NULL, and its bytes */
+    bool truncated;
+};
+
+struct last_result {
+    struct result_copy kept, reading;
+    long serial; /* one more with each result that is kept; 0: none yet */
+};
+
+/* While a statement runs: its columns, then each row; at its end, when it went well, keep. more: rows were left out by
+ * the reader. A statement that fails leaves the result before. */
+void last_result_columns(struct last_result *l, const struct pg_column *columns, size_t n);
+void last_result_row(struct last_result *l, const struct pg_value *values);
+void last_result_keep(struct last_result *l, bool more);
+void last_result_release(struct last_result *l);
+
+/* {"names": [...], "oids": [...], "rows": [[text or null, ...], ...], "truncated": bool}; the caller owns it. */
+json_t *last_result_json(const struct last_result *l);
+
+#endif
