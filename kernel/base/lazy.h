@@ -11,11 +11,53 @@
 #ifndef BASE_LAZY_H
 #define BASE_LAZY_H
 
+#include <pthread.h>
 #include <stddef.h>
 
 /* Load `soname` and store the address of names[i] in slots[i], pointers to functions side by side.
  * Any thread; once a library. A library that was there when we were built and is gone now is fatal:
  * says so and ends the process. */
 void lazy_load(const char *soname, const char *const *names, size_t count, void *slots);
+
+/*
+ * All of a library but its rows, which are lists of
+ *   RETURNS: R(type, name, (parameters), (arguments))    VOIDS: V(name, (parameters), (arguments))
+ *   OWN: O(name), a function that the file defines itself: real_ready(), then real.name
+ */
+#define LAZY_LIBRARY(soname, RETURNS, VOIDS, OWN)                                                  \
+    static struct {                                                                                \
+        RETURNS(LAZY_SLOT_R) VOIDS(LAZY_SLOT_V) OWN(LAZY_SLOT_O)                                   \
+    } real;                                                                                        \
+    static const char *const real_names[] = {                                                      \
+        RETURNS(LAZY_NAME_R) VOIDS(LAZY_NAME_V) OWN(LAZY_NAME_O)};                                 \
+    static void real_load(void)                                                                    \
+    {                                                                                              \
+        lazy_load(soname, real_names, sizeof real_names / sizeof *real_names, &real);              \
+    }                                                                                              \
+    static void real_ready(void)                                                                   \
+    {                                                                                              \
+        static pthread_once_t once = PTHREAD_ONCE_INIT;                                            \
+        pthread_once(&once, real_load);                                                            \
+    }                                                                                              \
+    RETURNS(LAZY_CALL_R) VOIDS(LAZY_CALL_V)
+
+#define LAZY_SLOT_R(type, name, params, args) __typeof__(name) *name;
+#define LAZY_SLOT_V(name, params, args)       __typeof__(name) *name;
+#define LAZY_SLOT_O(name)                     __typeof__(name) *name;
+#define LAZY_NAME_R(type, name, params, args) #name,
+#define LAZY_NAME_V(name, params, args)       #name,
+#define LAZY_NAME_O(name)                     #name,
+#define LAZY_CALL_R(type, name, params, args)                                                      \
+    type name params                                                                               \
+    {                                                                                              \
+        real_ready();                                                                              \
+        return real.name args;                                                                     \
+    }
+#define LAZY_CALL_V(name, params, args)                                                            \
+    void name params                                                                               \
+    {                                                                                              \
+        real_ready();                                                                              \
+        real.name args;                                                                            \
+    }
 
 #endif

@@ -4,11 +4,9 @@
  */
 #define CURL_DISABLE_TYPECHECK
 #include <curl/curl.h>
-#include <pthread.h>
 #include <stdarg.h>
 
 #include "base/lazy.h"
-#include "base/xalloc.h"
 
 #undef curl_easy_setopt
 #undef curl_easy_getinfo
@@ -35,46 +33,9 @@
     V(curl_slist_free_all, (struct curl_slist * list), (list))                                                         \
     V(curl_free, (void *p), (p))
 
-static struct {
-#define R(type, name, params, args) __typeof__(name) *name;
-#define V(name, params, args) __typeof__(name) *name;
-    RETURNS(R) VOIDS(V)
-#undef R
-#undef V
-    __typeof__(curl_easy_setopt) *curl_easy_setopt;
-    __typeof__(curl_easy_getinfo) *curl_easy_getinfo;
-} real;
+#define OWN(O) O(curl_easy_setopt) O(curl_easy_getinfo)
 
-static const char *const names[] = {
-#define R(type, name, params, args) #name,
-#define V(name, params, args) #name,
-    RETURNS(R) VOIDS(V)
-#undef R
-#undef V
-    "curl_easy_setopt", "curl_easy_getinfo",
-};
-
-static void load(void)
-{
-    lazy_load("libcurl.so.4", names, ARRAY_LEN(names), &real);
-}
-
-static pthread_once_t once = PTHREAD_ONCE_INIT;
-
-#define R(type, name, params, args)                                                                                    \
-    type name params                                                                                                   \
-    {                                                                                                                  \
-        pthread_once(&once, load);                                                                                     \
-        return real.name args;                                                                                         \
-    }
-#define V(name, params, args)                                                                                          \
-    void name params                                                                                                   \
-    {                                                                                                                  \
-        pthread_once(&once, load);                                                                                     \
-        real.name args;                                                                                                \
-    }
-RETURNS(R)
-VOIDS(V)
+LAZY_LIBRARY("libcurl.so.4", RETURNS, VOIDS, OWN)
 
 /* The value of an option is a long, a pointer or a curl_off_t: one register each on the 64-bit machines we build for. */
 _Static_assert(sizeof(void *) == sizeof(long) && sizeof(curl_off_t) == sizeof(long), "one size for every option's value");
@@ -85,7 +46,7 @@ CURLcode curl_easy_setopt(CURL *h, CURLoption option, ...)
     va_start(ap, option);
     void *value = va_arg(ap, void *);
     va_end(ap);
-    pthread_once(&once, load);
+    real_ready();
     return real.curl_easy_setopt(h, option, value);
 }
 
@@ -95,6 +56,6 @@ CURLcode curl_easy_getinfo(CURL *h, CURLINFO info, ...)
     va_start(ap, info);
     void *value = va_arg(ap, void *);
     va_end(ap);
-    pthread_once(&once, load);
+    real_ready();
     return real.curl_easy_getinfo(h, info, value);
 }
