@@ -159,7 +159,7 @@ static bool keep_row(void *self, const struct pg_value *values, size_t n)
     if (n < p->rows.n_columns)
         return false; /* a check with more than 64 columns compares nothing */
     for (size_t i = 0; i < n; i++)
-        few[i] = (struct table_cell){values[i].text, values[i].len};
+        few[i] = (struct table_cell){values[i].text, values[i].len, 0};
     table_add_row(&p->rows, few);
     return true;
 }

@@ -58,7 +58,7 @@ static bool row(void *self, const struct pg_value *values, size_t n)
     struct showing *s = self;
     struct table_cell cells[COLUMNS_MAX];
     for (size_t i = 0; i < n; i++)
-        cells[i] = (struct table_cell){values[i].text, values[i].len};
+        cells[i] = (struct table_cell){values[i].text, values[i].len, 0};
     table_add_row(&s->table, cells);
     return true;
 }

@@ -91,7 +91,7 @@ static bool on_row(void *self, const struct pg_value *values, size_t n)
     }
     last_result_row(&r->ctx->session->last, values);
     for (size_t i = 0; i < n; i++)
-        r->cells[i] = (struct table_cell){values[i].text, values[i].len};
+        r->cells[i] = (struct table_cell){values[i].text, values[i].len, 0};
     table_add_row(&r->table, r->cells);
     return true;
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/utf8.h"
+#include "render/text.h"
 
 enum { CELL_CAP = 2000 }; /* code points shown of one cell */
 
@@ -42,7 +43,8 @@ static void put_cell(struct buf *out, const struct table_column *column, const s
     buf_puts(out, right ? "<td style=\"text-align:right\">" : "<td style=\"text-align:left;white-space:pre-wrap\">");
     size_t keep = utf8_offset(cell->text, cell->len, CELL_CAP);
     html_escape(out, cell->text, keep);
-    buf_puts(out, keep < cell->len ? "…</td>" : "</td>");
+    text_more(out, utf8_count(cell->text + keep, cell->len - keep) + cell->cut);
+    buf_puts(out, "</td>");
 }
 
 static void put_heading(struct buf *out, const struct table_column *column, const char *scope)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "base/utf8.h"
 
 void table_init(struct table *t)
 {
@@ -46,19 +47,44 @@ void table_add_column(struct table *t, const char *name, const char *type, enum 
         .name = arena_strdup(&t->arena, name), .type = arena_strdup(&t->arena, type), .align = align};
 }
 
-static bool fits(const struct table *t, const struct table_cell *cells)
+/* How many bytes of a cell are kept. A first row is always shown: its cells share what there is. */
+static size_t cell_cap(const struct table *t)
+{
+    size_t share = t->n_columns ? t->byte_cap / t->n_columns : 0;
+    share = share > sizeof(struct table_cell) ? share - sizeof(struct table_cell) : 0;
+    return t->n_rows == 0 && share < TABLE_CELL_CAP ? share : TABLE_CELL_CAP;
+}
+
+static size_t kept_len(const struct table_cell *cell, size_t cap)
+{
+    return cell->len > cap ? utf8_floor(cell->text, cell->len, cap) : cell->len;
+}
+
+static bool fits(struct table *t, const struct table_cell *cells, size_t cap)
 {
     size_t bytes = t->bytes;
     for (size_t i = 0; i < t->n_columns && bytes <= t->byte_cap; i++)
-        bytes += sizeof *cells + cells[i].len;
+        bytes += sizeof *cells + kept_len(&cells[i], cap);
+    if (t->n_rows < t->row_cap && bytes > t->byte_cap)
+        t->full = true;
     return t->n_rows < t->row_cap && bytes <= t->byte_cap;
+}
+
+static struct table_cell keep(struct table *t, const struct table_cell *cell, size_t cap)
+{
+    if (!cell->text)
+        return (struct table_cell){0};
+    size_t len = kept_len(cell, cap);
+    return (struct table_cell){arena_strndup(&t->arena, cell->text, len), len,
+                               len < cell->len ? utf8_count(cell->text + len, cell->len - len) : 0};
 }
 
 bool table_add_row(struct table *t, const struct table_cell *cells)
 {
     t->seen++;
     /* Rows are shown from the first one without gaps: once one did not fit, no later one is kept. */
-    if (t->n_rows + 1 != t->seen || !fits(t, cells))
+    size_t cap = cell_cap(t);
+    if (t->n_rows + 1 != t->seen || !fits(t, cells, cap))
         return false;
     if (t->n_rows == t->rows_alloc) {
         size_t rows = t->rows_alloc ? t->rows_alloc * 2 : 16, row = t->n_columns * sizeof *cells;
@@ -67,9 +93,7 @@ bool table_add_row(struct table *t, const struct table_cell *cells)
     }
     struct table_cell *to = t->cells + t->n_rows * t->n_columns;
     for (size_t i = 0; i < t->n_columns; i++) {
-        to[i] = (struct table_cell){0};
-        if (cells[i].text)
-            to[i] = (struct table_cell){arena_strndup(&t->arena, cells[i].text, cells[i].len), cells[i].len};
+        to[i] = keep(t, &cells[i], cap);
         t->bytes += sizeof *cells + to[i].len;
     }
     t->n_rows++;
@@ -82,7 +106,7 @@ bool table_add_texts(struct table *t, const char *const *texts)
     if (t->n_columns > sizeof few / sizeof *few)
         cells = arena_alloc(&t->arena, t->n_columns * sizeof *cells);
     for (size_t i = 0; i < t->n_columns; i++)
-        cells[i] = (struct table_cell){texts[i], texts[i] ? strlen(texts[i]) : 0};
+        cells[i] = (struct table_cell){texts[i], texts[i] ? strlen(texts[i]) : 0, 0};
     return table_add_row(t, cells);
 }
 
@@ -97,9 +121,10 @@ const char *table_footer(struct table *t)
 {
     if (t->footer)
         return t->footer;
+    const char *why = t->full ? arena_printf(&t->arena, ": more than %zu KiB are not shown", t->byte_cap >> 10) : "";
     if (t->more)
-        return arena_printf(&t->arena, "(%zu of more than %llu rows shown)", t->n_rows, t->seen);
+        return arena_printf(&t->arena, "(%zu of more than %llu rows shown%s)", t->n_rows, t->seen, why);
     if (t->n_rows < t->seen)
-        return arena_printf(&t->arena, "(%zu of %llu rows shown)", t->n_rows, t->seen);
+        return arena_printf(&t->arena, "(%zu of %llu rows shown%s)", t->n_rows, t->seen, why);
     return arena_printf(&t->arena, "(%zu row%s)", t->n_rows, t->n_rows == 1 ? "" : "s");
 }

@@ -13,21 +13,38 @@
 #include "base/xalloc.h"
 
 enum { WIDTH_CAP = 500, LINES_CAP = 1000 };
-static const char more_mark[] = "…";
-
 /* Reads a cell line by line, as it is displayed. */
 struct reader {
     const char *text;
     size_t len, at;
+    size_t cut; /* characters behind the end that are not here */
     size_t lines;
     bool done;
 };
+
+void text_more(struct buf *out, size_t count)
+{
+    if (count > 0)
+        buf_printf(out, "… (%zu more character%s)", count, count == 1 ? "" : "s");
+}
+
+/* What was left out from `from` on, up to the line's end or all; adds to the line's width. */
+static void put_more(struct reader *r, size_t from, bool all, struct buf *out, size_t *width)
+{
+    const char *nl = all ? NULL : memchr(r->text + from, '\n', r->len - from);
+    size_t end = nl ? (size_t)(nl - r->text) : r->len, before = out->len;
+    text_more(out, utf8_count(r->text + from, end - from) + (nl ? 0 : r->cut));
+    *width += utf8_width(buf_str(out) + before, out->len - before);
+    r->at = end;
+}
 
 static struct reader reader_of(const char *text, size_t len) { return (struct reader){.text = text, .len = len}; }
 
 static struct reader reader_of_cell(const struct table_cell *c)
 {
-    return c->text ? reader_of(c->text, c->len) : reader_of("NULL", 4);
+    struct reader r = c->text ? reader_of(c->text, c->len) : reader_of("NULL", 4);
+    r.cut = c->cut;
+    return r;
 }
 
 /* One character as psql shows it; returns its width. */
@@ -62,27 +79,27 @@ static bool next_line(struct reader *r, struct buf *out, size_t *width)
 {
     if (r->done)
         return false;
+    bool cut = false;
     buf_clear(out);
     *width = 0;
     if (++r->lines > LINES_CAP) {
-        buf_puts(out, more_mark);
-        *width = 1;
+        put_more(r, r->at, true, out, width);
         r->done = true;
         return true;
     }
     while (r->at < r->len && r->text[r->at] != '\n') {
         uint32_t cp = 0;
         if (*width >= WIDTH_CAP) {
-            buf_puts(out, more_mark);
-            *width += 1;
-            const char *nl = memchr(r->text + r->at, '\n', r->len - r->at);
-            r->at = nl ? (size_t)(nl - r->text) : r->len;
+            put_more(r, r->at, false, out, width);
+            cut = true;
             break;
         }
         size_t n = utf8_decode(r->text + r->at, r->len - r->at, &cp);
         *width += put_char(out, r->text + r->at, n, cp, *width);
         r->at += n ? n : 1;
     }
+    if (!cut && r->at == r->len)
+        put_more(r, r->at, false, out, width); /* nothing, unless the table cut the cell */
     r->done = r->at == r->len;
     r->at++;
     return true;

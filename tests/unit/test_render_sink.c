@@ -91,7 +91,7 @@ static void test_bytes_stay_valid(void **state)
     record(&r, false);
     table_init(&t);
     table_add_column(&t, "\xff", "\xfe", TABLE_LEFT);
-    table_add_row(&t, &(struct table_cell){"\0\xc3", 2});
+    table_add_row(&t, &(struct table_cell){"\0\xc3", 2, 0});
     sink_table(&r.sink, &t);
     table_release(&t);
     sink_markdown(&r.sink, "\xff", NULL);

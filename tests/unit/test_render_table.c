@@ -12,6 +12,7 @@
 #include "base/xalloc.h"
 #include "render/html.h"
 #include "render/table.h"
+#include "render/text.h"
 
 static void test_caps(void **state)
 {
@@ -42,14 +43,14 @@ static void test_byte_cap(void **state)
     table_init(&t);
     t.byte_cap = 3 * (sizeof(struct table_cell) + 10);
     table_add_column(&t, "c", NULL, TABLE_LEFT);
-    struct table_cell ten = {text, 10}, eleven = {text, 11}, none = {text, 0};
+    struct table_cell ten = {text, 10, 0}, eleven = {text, 11, 0}, none = {text, 0, 0};
     assert_true(table_add_row(&t, &ten));
     assert_true(table_add_row(&t, &ten));
     assert_false(table_add_row(&t, &eleven));
     /* A gap would mislead: once a row was left out, none is kept after it. */
     assert_false(table_add_row(&t, &none));
     assert_int_equal(t.n_rows, 2);
-    assert_string_equal(table_footer(&t), "(2 of 4 rows shown)");
+    assert_string_equal(table_footer(&t), "(2 of 4 rows shown: more than 0 KiB are not shown)");
     table_release(&t);
     table_init(&t);
     t.byte_cap = 3 * (sizeof(struct table_cell) + 10);
@@ -58,6 +59,57 @@ static void test_byte_cap(void **state)
         assert_true(table_add_row(&t, &ten));
     assert_false(table_add_row(&t, &none));
     table_release(&t);
+}
+
+/* A row that is larger than all that is kept is shown all the same, and what is missing is told. */
+static void test_long_row(void **state)
+{
+    (void)state;
+    struct table t;
+    struct buf b;
+    const size_t size = 5 << 20;
+    char *text = xmalloc(size + 1);
+    memset(text, 'x', size);
+    text[size] = '\0';
+    memcpy(text + TABLE_CELL_CAP - 1, "ä", 2); /* the cut is at a character */
+    table_init(&t);
+    table_add_column(&t, "c", NULL, TABLE_LEFT);
+    assert_true(table_add_texts(&t, (const char *const[]){text}));
+    assert_int_equal(table_cell_at(&t, 0, 0)->len, TABLE_CELL_CAP - 1);
+    assert_int_equal(table_cell_at(&t, 0, 0)->cut, size - TABLE_CELL_CAP);
+    assert_string_equal(table_footer(&t), "(1 row)");
+    buf_init(&b, 1 << 20);
+    html_table(&t, &b);
+    assert_non_null(strstr(buf_str(&b), "xx… (5240879 more characters)</td>")); /* "ä" has two of the bytes */
+    buf_clear(&b);
+    text_table(&t, &b);
+    assert_non_null(strstr(buf_str(&b), "xx… (5242379 more characters)\n"));
+    buf_release(&b);
+    table_release(&t);
+    /* Many such cells share what there is; the next row does not fit, and the footer says why. */
+    table_init(&t);
+    const char *texts[1000];
+    for (size_t i = 0; i < 1000; i++) {
+        table_add_column(&t, "c", NULL, TABLE_LEFT);
+        texts[i] = text;
+    }
+    assert_true(table_add_texts(&t, texts));
+    assert_true(t.bytes <= t.byte_cap && t.bytes > t.byte_cap / 2);
+    assert_false(table_add_texts(&t, texts));
+    assert_string_equal(table_footer(&t), "(1 of 2 rows shown: more than 4096 KiB are not shown)");
+    table_release(&t);
+    /* A cell of which nothing fits, and one that was cut at the end of a line. */
+    table_init(&t);
+    t.byte_cap = 2 * sizeof(struct table_cell) + 8;
+    table_add_column(&t, "c", NULL, TABLE_LEFT);
+    table_add_column(&t, "c", NULL, TABLE_LEFT);
+    assert_true(table_add_texts(&t, (const char *const[]){"one\ntwo", "𝄞𝄞"}));
+    buf_init(&b, 1 << 20);
+    text_table(&t, &b);
+    assert_non_null(strstr(buf_str(&b), " one                  +| 𝄞… (1 more character)\n … (3 more characters) | \n(1 row)"));
+    buf_release(&b);
+    table_release(&t);
+    free(text);
 }
 
 static void test_footer(void **state)
@@ -192,7 +244,7 @@ static void test_long_cell(void **state)
         table_add_texts(&t, (const char *const[]){text});
         buf_init(&b, 1 << 20);
         html_table(&t, &b);
-        assert_int_equal(strstr(buf_str(&b), "ä…</td>") != NULL, n > 2000);
+        assert_int_equal(strstr(buf_str(&b), "ä… (1 more character)</td>") != NULL, n > 2000);
         buf_release(&b);
         table_release(&t);
         free(text);
@@ -202,7 +254,8 @@ static void test_long_cell(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_caps), cmocka_unit_test(test_byte_cap), cmocka_unit_test(test_footer), cmocka_unit_test(test_copies),
+        cmocka_unit_test(test_caps), cmocka_unit_test(test_byte_cap),
+        cmocka_unit_test(test_long_row), cmocka_unit_test(test_footer), cmocka_unit_test(test_copies),
         cmocka_unit_test(test_escape), cmocka_unit_test(test_html), cmocka_unit_test(test_long_cell),
     };
     return cmocka_run_group_tests_name("render_table", tests, NULL, NULL);
