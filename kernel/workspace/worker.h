@@ -50,6 +50,13 @@ struct worker *worker_new(struct workspace *ws);
 /* End the process and wait for it; running jobs fail with ERR_UNAVAILABLE. */
 void worker_free(struct worker *w);
 
+/* Does the process run? For the warehouse's state. Any thread. */
+bool worker_up(struct worker *w);
+/* Start it now instead of at the first job. ERR_UNAVAILABLE with the reason. */
+bool worker_start(struct worker *w, struct cancel *cancel, struct err *e);
+/* End the process; running jobs fail with ERR_UNAVAILABLE. The next job starts another. */
+void worker_stop(struct worker *w);
+
 struct worker_job {
     void *self;
     /* A question of the worker; *answer gets a new reference. Runs on the thread of worker_run. */

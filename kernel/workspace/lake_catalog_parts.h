@@ -1,0 +1,26 @@
+/* What the files of the worker's calls share. Private to lake_catalog*.c. */
+#ifndef WORKSPACE_LAKE_CATALOG_PARTS_H
+#define WORKSPACE_LAKE_CATALOG_PARTS_H
+
+#include "workspace/lake_catalog.h"
+#include "workspace/store_lake.h"
+
+/* A name of a call, cut and looked at: parts in lower case where Unity Catalog manages them. */
+struct lake_name {
+    enum securable_kind kind; /* by the number of parts */
+    char *part[3];            /* owned; NULL behind the last */
+    char *full;               /* owned */
+    struct catalog_row catalog; /* found only where `found` */
+    bool found;               /* the catalog exists */
+};
+/* member: the key of the array in args. want: how many parts (0: 0 to 3). */
+bool lake_name_take(struct lake_session *s, const json_t *args, const char *member, int want, struct lake_name *out,
+                    struct err *e);
+void lake_name_release(struct lake_name *n);
+
+/* lake_catalog_read.c */
+bool lake_call_resolve(struct lake_session *s, const json_t *args, json_t **answer, struct err *e);
+bool lake_call_describe(struct lake_session *s, const json_t *args, json_t **answer, struct err *e);
+bool lake_call_list(struct lake_session *s, const json_t *args, json_t **answer, struct err *e);
+
+#endif
