@@ -133,8 +133,8 @@ bool control_stop(const char *state_dir, bool keep_servers, bool *was_running, s
 /* Only what the workspace made, by name: the folder may be one that holds other things too. */
 static bool remove_all(const char *state_dir, struct err *e)
 {
-    static const char *const names[] = {"template", "prefix", "ca.crt", "private", "databrickscfg", "workspace.log",
-                                        "workspace.log.1"};
+    static const char *const names[] = {"template", "prefix", "lakehouse", "ca.crt", "private", "databrickscfg",
+                                        "workspace.log", "workspace.log.1"};
     char *path = xasprintf("%s/instances", state_dir);
     bool ok = !fs_exists(path) || with_clusters(state_dir, delete_left, e);
     if (ok && rmdir(path) != 0 && errno != ENOENT && errno != ENOTEMPTY)

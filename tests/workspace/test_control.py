@@ -228,6 +228,7 @@ def test_reset(space):
     Api.of(space).create("demo")
     (space.state_dir / "mine.txt").write_text("not the workspace's")
     (space.state_dir / "history.sqlite").write_text("the kernel's")
+    (space.state_dir / "lakehouse/any/_delta_log").mkdir(parents=True)
     done = space.run("reset", check=False)
     assert done.returncode == 2 and "--yes" in done.stderr
     assert Api.of(space).get("demo")
