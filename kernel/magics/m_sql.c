@@ -1,16 +1,50 @@
 /* %sql and %%sql: SQL with options, on any open connection. */
 #include <string.h>
 
+#include "cell/split.h"
+#include "cell/sqllex.h"
+#include "cell/sqlword.h"
 #include "magics/connect.h"
 #include "magics/statement.h"
 #include "pg/exec.h"
+
+/* What ends the transaction of --atomic from inside is refused before anything runs. Open quotes are found later. */
+static bool check_atomic(struct magic_ctx *ctx, const char *sql, size_t len, struct err *e)
+{
+    struct sql_span span;
+    enum sql_open open;
+    size_t pos = 0;
+    while (sql_next(sql, len, &pos, false, &span, &open)) {
+        const char *statement = sql + span.start;
+        struct sql_word word;
+        if (sql_transaction(statement, span.len) == SQL_TX_NONE)
+            continue;
+        sql_words(statement, span.len, &word, 1);
+        err_set(e, ERR_USAGE, "--atomic makes the transaction of this cell, so %.*s has no place in it",
+                (int)word.len, statement + word.at);
+        err_hint(e, "leave it out, or leave --atomic out; SAVEPOINT and ROLLBACK TO are allowed");
+        cell_place(ctx->cell, ctx->cell_len, (size_t)(statement - ctx->cell) + word.at, &e->line, &e->column);
+        e->width = (int)word.len;
+        return false;
+    }
+    return true;
+}
+
+/* Behind the hint that the server may have given. */
+static void say_undone(struct err *e)
+{
+    char hint[sizeof e->hint];
+    memcpy(hint, e->hint, sizeof hint);
+    e->hint[0] = '\0';
+    err_hint(e, "nothing of this cell was kept (--atomic)%s%s", *hint ? "; " : "", hint);
+}
 
 /* All or nothing: the statements inside BEGIN … COMMIT, undone by the first error. */
 static bool run_atomic(struct magic_ctx *ctx, struct connection *c, const char *sql, size_t len,
                        const struct settings *s,
                        struct err *e)
 {
-    if (!connect_ensure(ctx, c, e))
+    if (!check_atomic(ctx, sql, len, e) || !connect_ensure(ctx, c, e))
         return false;
     if (pg_tx_state(c->pg) != PG_TX_IDLE) {
         err_set(e, ERR_INVALID_STATE, "--atomic opens a transaction, and connection '%s' is in one", c->alias);
@@ -21,12 +55,14 @@ static bool run_atomic(struct magic_ctx *ctx, struct connection *c, const char *
         return false;
     if (statement_run_all(ctx, c, sql, len, s, e)) {
         bool ok = pg_run(c->pg, "COMMIT", ctx->cancel, e);
+        if (!ok && e->code == ERR_SQL)
+            say_undone(e); /* a deferred constraint */
         c->in_tx = false;
         return ok;
     }
     struct err undo = {0};
     if (pg_alive(c->pg) && pg_tx_state(c->pg) != PG_TX_IDLE && pg_run(c->pg, "ROLLBACK", NULL, &undo))
-        err_hint(e, "nothing of this cell was kept (--atomic)");
+        say_undone(e);
     c->in_tx = false;
     return false;
 }

@@ -11,6 +11,7 @@
 #include "base/utf8.h"
 #include "cell/split.h"
 #include "cell/sqllex.h"
+#include "cell/sqlword.h"
 #include "magics/connect.h"
 #include "magics/deadline.h"
 #include "pg/exec.h"
@@ -154,6 +155,7 @@ bool statement_run(struct magic_ctx *ctx, struct connection *c, const char *sql,
                    struct err *e)
 {
     struct running r = {.ctx = ctx, .settings = s};
+    bool had_failed = pg_alive(c->pg) && pg_tx_state(c->pg) == PG_TX_FAILED;
     int64_t began = clock_mono_us();
     bool ok = run(&r, c, arena_strndup(ctx->arena, sql, len), e);
     int64_t us = clock_mono_us() - began;
@@ -165,6 +167,9 @@ bool statement_run(struct magic_ctx *ctx, struct connection *c, const char *sql,
         statement_show(ctx, &r.table);
     if (ok && tag_is_shown(r.tag, r.has_table))
         sink_printf(ctx->out, "%s\n", r.tag);
+    if (ok && had_failed && strcmp(r.tag, "ROLLBACK") == 0 && sql_transaction(sql, len) == SQL_TX_COMMIT)
+        sink_warn(ctx->out, "Nothing of the transaction was kept: a statement in it had failed, so it could only be "
+                            "undone.\n");
     if (ok && s->timing)
         sink_printf(ctx->out, "Time: %.3f ms\n", (double)us / 1000.0);
     finish_table(&r);

@@ -402,7 +402,8 @@ static void test_large_results(void **state)
     shows(&c, "%connect talk\n%sql --limit 1 SELECT g FROM generate_series(1, 10001) AS g",
           "(1 of more than 10000 rows shown)");
     shows(&c, "%sql --limit 1 SELECT g FROM generate_series(1, 10000) AS g", "(1 of 10000 rows shown)");
-    shows(&c, "SELECT repeat('x', 3000000) FROM generate_series(1, 5)", "(1 of 5 rows shown)");
+    shows(&c, "SELECT repeat('x', 3000000) FROM generate_series(1, 5)", "xx… (2999500 more characters)\n(5 rows)");
+    shows(&c, "SELECT repeat('x', 5000000)", "xx… (4999500 more characters)\n(1 row)");
     cells_close(&c);
 }
 
