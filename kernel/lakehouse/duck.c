@@ -96,30 +96,38 @@ static bool configure(duckdb_config config, const struct lake_options *o, struct
     size_t bytes = o->memory_limit ? o->memory_limit : (size_t)512 << 20;
     snprintf(memory, sizeof memory, "%zuMiB", bytes >> 20);
     snprintf(threads, sizeof threads, "%d", o->threads);
-    struct buf directories;
-    buf_init(&directories, 64 << 10);
-    buf_putc(&directories, '[');
-    add_literal(&directories, o->root);
-    if (o->temp_dir) {
-        buf_puts(&directories, ", ");
-        add_literal(&directories, o->temp_dir);
-    }
-    buf_putc(&directories, ']');
     /* errors as JSON give class and position; the order of NULLs is Spark's */
     const char *const settings[][2] = {
         {"errors_as_json", "true"}, {"max_memory", memory}, {"temp_directory", o->temp_dir ? o->temp_dir : ""},
         {"autoinstall_known_extensions", "false"}, {"autoload_known_extensions", "false"},
         {"allow_community_extensions", "false"}, {"allow_unsigned_extensions", "false"},
         {"default_null_order", "nulls_first_on_asc_last_on_desc"}, {"preserve_insertion_order", "true"},
-        {"allowed_directories", buf_str(&directories)}, {"enable_external_access", "false"},
         {"threads", o->threads > 0 ? threads : NULL},
     };
-    bool ok = buf_ok(&directories, "the folder of the lakehouse", e);
-    for (size_t i = 0; ok && i < ARRAY_LEN(settings); i++)
+    for (size_t i = 0; i < ARRAY_LEN(settings); i++)
         if (settings[i][1] && duck->set_config(config, settings[i][0], settings[i][1]) != DUCKDB_OK)
-            ok = err_set(e, ERR_CONFIG, "the lakehouse engine (libduckdb %s) has no setting %s", duck->library_version(),
-                         settings[i][0]);
-    buf_release(&directories);
+            return err_set(e, ERR_CONFIG, "the lakehouse engine (libduckdb %s) has no setting %s", duck->library_version(),
+                           settings[i][0]);
+    return true;
+}
+
+/* From now on files outside of these folders cannot be opened, whatever the SQL. */
+static bool close_doors(struct duck_db *db, const struct lake_options *o, struct err *e)
+{
+    struct buf sql;
+    buf_init(&sql, 64 << 10);
+    buf_puts(&sql, "SET GLOBAL allowed_directories = [");
+    add_literal(&sql, o->root);
+    if (o->temp_dir) {
+        buf_puts(&sql, ", ");
+        add_literal(&sql, o->temp_dir);
+    }
+    buf_putc(&sql, ']');
+    struct duck_conn *c = buf_ok(&sql, "the folder of the lakehouse", e) ? duck_connect(db, e) : NULL;
+    bool ok = c && duck_run(c, buf_str(&sql), duck_no_params, NULL, e) &&
+              duck_run(c, "SET GLOBAL enable_external_access = false", duck_no_params, NULL, e);
+    duck_disconnect(c);
+    buf_release(&sql);
     return ok;
 }
 
@@ -158,7 +166,10 @@ struct duck_db *duck_open(const struct lake_options *o, struct err *e)
         free(db);
         return NULL;
     }
-    return db;
+    if (close_doors(db, o, e))
+        return db;
+    duck_close(db);
+    return NULL;
 }
 
 void duck_close(struct duck_db *db)

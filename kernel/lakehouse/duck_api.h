@@ -46,6 +46,7 @@ enum duckdb_type {
     F(int, prepare, (duckdb_connection c, const char *sql, duckdb_statement *out)) \
     F(void, destroy_prepare, (duckdb_statement *s)) \
     F(const char *, prepare_error, (duckdb_statement s)) \
+    F(int, prepared_statement_type, (duckdb_statement s)) \
     F(idx_t, prepared_statement_column_count, (duckdb_statement s)) \
     F(const char *, prepared_statement_column_name, (duckdb_statement s, idx_t column)) \
     F(duckdb_type_ref, prepared_statement_column_logical_type, (duckdb_statement s, idx_t column)) \

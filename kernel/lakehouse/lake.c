@@ -6,12 +6,40 @@
 #include "base/xalloc.h"
 #include "lakehouse/lake_parts.h"
 
+/* Functions of Databricks SQL that DuckDB has under another shape, then the lock. front_rewrite.c calls them by these names. */
+static const char *const set_up_sql[] = {
+    "SET GLOBAL TimeZone = 'UTC'",
+    "SET GLOBAL parquet_metadata_cache = true",
+    "CREATE MACRO spark_collect_list(x) AS coalesce(list(x) FILTER (x IS NOT NULL), [])",
+    "CREATE MACRO spark_collect_set(x) AS coalesce(list(DISTINCT x) FILTER (x IS NOT NULL), [])",
+    "CREATE MACRO spark_date_add(d, n) AS CAST(d AS DATE) + CAST(n AS INTEGER)",
+    "CREATE MACRO spark_date_sub(d, n) AS CAST(d AS DATE) - CAST(n AS INTEGER)",
+    "CREATE MACRO spark_datediff(a, b) AS CAST(a AS DATE) - CAST(b AS DATE)",
+    "CREATE MACRO spark_add_months(d, n) AS CAST(CAST(d AS DATE) + to_months(CAST(n AS INTEGER)) AS DATE)",
+    "CREATE MACRO spark_to_date(s) AS CAST(s AS DATE)",
+    "CREATE MACRO spark_to_timestamp(s) AS CAST(s AS TIMESTAMPTZ)",
+    "CREATE MACRO spark_isnull(x) AS x IS NULL",
+    "CREATE MACRO spark_isnotnull(x) AS x IS NOT NULL",
+    "CREATE MACRO spark_nvl2(a, b, c) AS CASE WHEN a IS NULL THEN c ELSE b END",
+    "CREATE MACRO spark_dayofweek(d) AS dayofweek(CAST(d AS DATE)) + 1",
+    "CREATE MACRO spark_unix_timestamp() AS CAST(epoch(now()) AS BIGINT), (t) AS CAST(epoch(CAST(t AS TIMESTAMPTZ)) AS BIGINT)",
+    "CREATE MACRO spark_from_unixtime(n) AS strftime(make_timestamp(CAST(n AS BIGINT) * 1000000), '%Y-%m-%d %H:%M:%S')",
+    "CREATE MACRO spark_sha2(s, bits) AS CASE WHEN bits IN (0, 256) THEN sha256(s) ELSE error('sha2 is offered with 256 "
+    "bits only') END",
+    "CREATE MACRO spark_regexp_replace(s, p, r) AS regexp_replace(s, p, r, 'g')",
+    "CREATE MACRO spark_pmod(a, b) AS ((a % b) + b) % b",
+    "CREATE MACRO spark_range(a) AS TABLE (SELECT range AS id FROM range(a)), (a, b) AS TABLE (SELECT range AS id FROM "
+    "range(a, b)), (a, b, c) AS TABLE (SELECT range AS id FROM range(a, b, c))",
+    "SET GLOBAL lock_configuration = true",
+};
+
 /* Once the macros are there nothing may be changed any more. */
 static bool set_up(struct lake *l, struct err *e)
 {
     struct duck_conn *c = duck_connect(l->db, e);
-    bool ok = c && duck_run(c, "SET GLOBAL TimeZone = 'UTC'", duck_no_params, NULL, e) &&
-              duck_run(c, "SET GLOBAL lock_configuration = true", duck_no_params, NULL, e);
+    bool ok = c && lake_foreign_register(l, e);
+    for (size_t i = 0; ok && i < ARRAY_LEN(set_up_sql); i++)
+        ok = duck_run(c, set_up_sql[i], duck_no_params, NULL, e) || err_wrap(e, "setting up the lakehouse engine");
     duck_disconnect(c);
     return ok;
 }
@@ -50,6 +78,11 @@ void lake_object_release(struct lake_object *o)
 {
     free(o->full_name);
     free(o->location);
+    if (o->foreign && o->foreign_free)
+        o->foreign_free(o->foreign);
+    for (size_t i = 0; i < o->n_columns; i++)
+        lake_column_release(&o->columns[i]);
+    free(o->columns);
     *o = (struct lake_object){0};
 }
 

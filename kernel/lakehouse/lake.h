@@ -51,16 +51,22 @@ struct lake_batch {
     size_t rows, columns;
     const struct lake_vector *vectors;
 };
-struct lake_string {
-    uint32_t length;
+struct lake_string { /* 16 bytes */
     union {
-        char inlined[12];
-        struct { char prefix[4]; const char *ptr; } far;
-    } value;
+        struct {
+            uint32_t length;
+            char prefix[4];
+            const char *far; /* when length > 12 */
+        };
+        struct {
+            uint32_t same_length;
+            char near[12];
+        };
+    };
 };
 static inline const char *lake_string_text(const struct lake_string *s)
 {
-    return s->length <= 12 ? s->value.inlined : s->value.far.ptr;
+    return s->length <= 12 ? s->near : s->far;
 }
 static inline bool lake_is_null(const struct lake_vector *v, size_t row)
 {
@@ -89,6 +95,9 @@ struct lake_object {
     char *full_name;  /* "main.shop.orders" */
     char *location;   /* LAKE_DELTA: the root folder */
     void *foreign;    /* LAKE_FOREIGN: handle for foreign_scan */
+    void (*foreign_free)(void *foreign); /* NULL: nothing to free */
+    struct lake_column *columns; /* LAKE_FOREIGN: all of them; heap */
+    size_t n_columns;
 };
 void lake_object_release(struct lake_object *o);
 
@@ -99,14 +108,14 @@ struct lake_catalog {
     /* Any other question or command to Unity Catalog, as in the table of workspace/worker.h: method and arguments → answer
      * (new reference). */
     bool (*call)(void *self, const char *method, const json_t *args, json_t **answer, struct err *e);
-    /* Open a stream over a table of a registered PostgreSQL database: columns NULL: all. */
-    struct lake_foreign *(*foreign_scan)(void *self, void *foreign, const char *const *columns, struct err *e);
+    /* Open a stream over a table of a registered PostgreSQL database: the n columns (places in lake_object.columns) that are
+     * wanted; n 0: only rows count. Called on a thread of the engine, also after lake_execute returned, until the stream
+     * is closed. */
+    struct lake_foreign *(*foreign_scan)(void *self, void *foreign, const size_t *columns, size_t n, struct err *e);
 };
 /* A foreign table's rows, pulled by the engine. Filled by whoever implements foreign_scan (the worker, over pg/). */
 struct lake_foreign {
     void *self;
-    const struct lake_column *columns;
-    size_t n_columns;
     /* Text of the next row's values (NULL: SQL NULL), or *end. */
     bool (*next)(void *self, const char *const **values, const size_t **lengths, bool *end, struct err *e);
     void (*close)(void *self); /* frees the struct too */

@@ -11,6 +11,7 @@ enum { LAKE_SQL_MAX = 256 << 20 };
 struct lake {
     struct duck_db *db;
     char *root, *temp;
+    struct lake_registry *foreign; /* lake_foreign.c */
 };
 
 /* ---- types (lake_types.c) ---- */
@@ -25,6 +26,41 @@ void lake_duck_type(struct buf *out, const json_t *type);
 /* Append "name" or 'text', quoted as SQL wants it. */
 void lake_quote_name(struct buf *out, const char *name);
 void lake_quote_text(struct buf *out, const char *text);
+
+/* ---- files as SQL (lake_files.c) ---- */
+/* A data file in a scan; files with equal partition values and equal extra are read together. */
+struct lake_file {
+    const struct delta_file *file;
+    const char *extra; /* SQL of further columns, ", 'insert' AS _change_type"; NULL: none */
+};
+struct lake_files_options {
+    bool hidden;               /* also __lake_file (place in files) and __lake_row (row in that file), both BIGINT */
+    bool text;                 /* nested columns as JSON text */
+    const char *const *columns; /* NULL-terminated; NULL: all */
+    char *const *partitions;   /* the table's partition columns */
+    size_t n_partitions;
+    const char *empty_extra;   /* instead of extra when there is no file */
+};
+/* Append a SELECT over the files with the columns of `schema`. Sorts files so that those read together are side by side
+ * (groups in order of first appearance). ERR_NOT_IMPLEMENTED for deletion vectors. */
+bool lake_files_sql(struct duck_conn *c, const struct delta_schema *schema, struct lake_file *files, size_t n,
+                    const struct lake_files_options *o, struct buf *out, struct err *e);
+/* The same for a snapshot; *order (caller frees) gets its files by __lake_file. */
+bool lake_snapshot_sql(struct duck_conn *c, const struct delta_snapshot *s, const struct lake_files_options *o, struct buf *out,
+                       const struct delta_file ***order, struct err *e);
+/* The change feed from..to; columns as lake_changes says. */
+bool lake_changes_sql(struct duck_conn *c, const char *root, int64_t from, int64_t to, bool text,
+                      struct delta_schema *schema, struct buf *out, struct err *e);
+
+/* ---- foreign tables (lake_foreign.c) ---- */
+/* The table function through which the engine pulls rows of foreign tables; once a database. */
+bool lake_foreign_register(struct lake *l, struct err *e);
+/* Tables in use by a statement; freed with its stream. */
+struct lake_handles;
+struct lake_handles *lake_handles_new(struct lake *l, const struct lake_catalog *catalog);
+void lake_handles_free(void *handles);
+/* Take the object over; *id is what __lake_foreign(id) is called with. */
+void lake_handles_add(struct lake_handles *h, struct lake_object *object, int64_t *id);
 
 /* ---- streams (lake_stream.c) ---- */
 /* A stream over what `sql` gives, in our layouts. Takes the connection over, also on failure. columns (taken over too): what

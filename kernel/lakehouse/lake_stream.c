@@ -5,6 +5,10 @@
 #include "base/xalloc.h"
 #include "lakehouse/lake_parts.h"
 
+enum { STATEMENT_SELECT = 1 }; /* duckdb_statement_type */
+
+_Static_assert(sizeof(struct lake_string) == 16, "the layout of DuckDB's strings");
+
 struct lake_stream {
     struct duck_conn *conn;
     struct duck_rows *rows;
@@ -43,12 +47,17 @@ static void add_converted(struct buf *out, const char *convert, size_t position)
         buf_puts(out, hole + 2);
 }
 
-/* The columns of sql, and sql itself wrapped when some of them need converting. NULL: *e is set. */
-static char *describe(struct lake_stream *s, const char *sql, struct err *e)
+/* The columns of sql, and sql itself wrapped when some of them need converting: *shift bytes before it then. NULL: *e is set. */
+static char *describe(struct lake_stream *s, const char *sql, size_t *shift, struct err *e)
 {
     duckdb_statement prepared = duck_prepare(s->conn, sql, e);
     if (!prepared)
         return NULL;
+    if (duck->prepared_statement_type(prepared) != STATEMENT_SELECT) {
+        duck->destroy_prepare(&prepared);
+        err_set(e, ERR_SQL, "[UNSUPPORTED_STATEMENT] only a query can stand here");
+        return NULL;
+    }
     s->n = duck->prepared_statement_column_count(prepared);
     s->columns = xcalloc(s->n + 1, sizeof *s->columns);
     bool wrap = false;
@@ -59,7 +68,7 @@ static char *describe(struct lake_stream *s, const char *sql, struct err *e)
         const char *convert;
         duckdb_type_ref t = duck->prepared_statement_column_logical_type(prepared, i);
         const char *name = duck->prepared_statement_column_name(prepared, i);
-        s->columns[i].name = xstrdup(name ? name : "");
+        s->columns[i].name = xstrdup(!name ? "" : !strcmp(name, "count_star()") ? "count(1)" : name);
         duck->free((void *)(uintptr_t)name);
         lake_column_of(t, &s->columns[i], &convert);
         duck->destroy_logical_type(&t);
@@ -68,7 +77,9 @@ static char *describe(struct lake_stream *s, const char *sql, struct err *e)
         wrap = wrap || convert;
     }
     duck->destroy_prepare(&prepared);
-    buf_printf(&outer, " FROM (%s\n)", sql);
+    buf_puts(&outer, " FROM (");
+    *shift = wrap ? outer.len : 0;
+    buf_printf(&outer, "%s\n)", sql);
     char *text = NULL;
     if (!wrap)
         text = xstrdup(sql);
@@ -85,11 +96,14 @@ struct lake_stream *lake_stream_new(struct duck_conn *conn, const char *sql, str
     s->conn = conn;
     s->columns = columns;
     s->n = n;
-    char *text = columns ? xstrdup(sql) : describe(s, sql, e);
+    size_t shift = 0; /* of the caller's SQL in ours */
+    char *text = columns ? xstrdup(sql) : describe(s, sql, &shift, e);
     s->vectors = xcalloc(s->n + 1, sizeof *s->vectors);
     for (size_t i = 0; i < s->n; i++)
         s->vectors[i].width = width_of(&s->columns[i]);
     s->rows = text ? duck_query(conn, text, params, cancel, e) : NULL;
+    if (text && !s->rows && e->position > 0)
+        e->position = (size_t)e->position > shift ? e->position - (int)shift : 0;
     if (s->rows && s->rows->columns < s->n)
         err_set(e, ERR_INTERNAL, "the engine gives %zu columns instead of %zu", s->rows->columns, s->n);
     free(text);

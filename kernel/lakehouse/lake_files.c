@@ -1,0 +1,281 @@
+/*
+ * Data files as a SELECT: an explicit list of Parquet files, the columns of the schema by name, partition values as
+ * constants, what a file lacks as NULL, everything in the type that the schema says (never in the file's).
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/jx.h"
+#include "base/xalloc.h"
+#include "lakehouse/lake_parts.h"
+
+struct group {
+    size_t first, count; /* in files, after sorting */
+    const char *extra;
+    const json_t *values;
+};
+
+/* ---- groups ---- */
+static bool same_group(const struct lake_file *a, const struct lake_file *b)
+{
+    const char *x = a->extra ? a->extra : "", *y = b->extra ? b->extra : "";
+    return !strcmp(x, y) && json_equal(a->file->partition_values, b->file->partition_values);
+}
+
+/* Stable: files of a group come together, groups by their first file. */
+static struct group *make_groups(struct lake_file *files, size_t n, size_t *count)
+{
+    struct group *groups = xcalloc(n + 1, sizeof *groups);
+    size_t *of = xcalloc(n + 1, sizeof *of);
+    *count = 0;
+    for (size_t i = 0; i < n; i++) {
+        size_t g = *count; /* neighbours mostly belong together: look from the end */
+        while (g > 0 && !same_group(&files[groups[g - 1].first], &files[i]))
+            g--;
+        if (g == 0) {
+            groups[(*count)++] = (struct group){.first = i, .extra = files[i].extra,
+                                                .values = files[i].file->partition_values};
+            g = *count;
+        }
+        of[i] = g - 1;
+        groups[g - 1].count++;
+    }
+    struct lake_file *sorted = xcalloc(n + 1, sizeof *sorted);
+    size_t at = 0;
+    for (size_t g = 0; g < *count; g++) {
+        groups[g].first = at;
+        at += groups[g].count;
+        groups[g].count = 0;
+    }
+    for (size_t i = 0; i < n; i++)
+        sorted[groups[of[i]].first + groups[of[i]].count++] = files[i];
+    if (n)
+        memcpy(files, sorted, n * sizeof *files);
+    free(sorted);
+    free(of);
+    return groups;
+}
+
+/* ---- what the files have ---- */
+static bool check_file(const struct delta_file *f, struct err *e)
+{
+    if (f->deletion_vector && !json_is_null(f->deletion_vector))
+        return err_set(e, ERR_NOT_IMPLEMENTED, "the table has deletion vectors (feature deletionVectors), which this "
+                                               "workspace does not read yet");
+    if (strpbrk(f->path, "*?["))
+        return err_set(e, ERR_NOT_IMPLEMENTED, "the data file '%s' has a character in its name that the engine takes for "
+                                               "a pattern", f->path);
+    return true;
+}
+
+static void add_reader(struct buf *out, const struct lake_file *files, size_t n)
+{
+    buf_puts(out, "read_parquet([");
+    for (size_t i = 0; i < n; i++) {
+        buf_puts(out, i ? ", " : "");
+        lake_quote_text(out, files[i].file->path);
+    }
+    buf_printf(out, "], hive_partitioning = false%s)", n > 1 ? ", union_by_name = true" : "");
+}
+
+/* Names of the columns that the files have, lower case, as keys of an object. */
+static json_t *probe(struct duck_conn *c, const struct lake_file *files, size_t n, struct err *e)
+{
+    struct buf sql;
+    buf_init(&sql, LAKE_SQL_MAX);
+    buf_puts(&sql, "SELECT * FROM ");
+    add_reader(&sql, files, n);
+    duckdb_statement s = buf_ok(&sql, "a scan", e) ? duck_prepare(c, buf_str(&sql), e) : NULL;
+    buf_release(&sql);
+    if (!s)
+        return NULL;
+    json_t *names = json_object();
+    for (idx_t i = 0; i < duck->prepared_statement_column_count(s); i++) {
+        const char *name = duck->prepared_statement_column_name(s, i);
+        json_object_set_new(names, name, json_true());
+        duck->free((void *)(uintptr_t)name);
+    }
+    duck->destroy_prepare(&s);
+    return names;
+}
+
+static bool has_column(const json_t *names, const char *name)
+{
+    const char *key;
+    json_t *value;
+    if (json_object_get(names, name))
+        return true;
+    json_object_foreach((json_t *)(uintptr_t)names, key, value)
+        if (!strcasecmp(key, name))
+            return true;
+    return false;
+}
+
+/* ---- columns ---- */
+static bool wanted(const struct lake_files_options *o, const char *name)
+{
+    for (size_t i = 0; o->columns && o->columns[i]; i++)
+        if (!strcasecmp(o->columns[i], name))
+            return true;
+    return !o->columns;
+}
+
+static bool is_partition(const struct lake_files_options *o, const char *name)
+{
+    for (size_t i = 0; i < o->n_partitions; i++)
+        if (!strcasecmp(o->partitions[i], name))
+            return true;
+    return false;
+}
+
+static const char *physical_name(const struct delta_column *c)
+{
+    return jx_get_str(c->metadata, "delta.columnMapping.physicalName", c->name);
+}
+
+/* The value of a column before the cast. names NULL: there is no file. */
+static void add_value(struct buf *out, const struct delta_column *c, const struct lake_files_options *o,
+                      const json_t *values, const json_t *names)
+{
+    const char *physical = physical_name(c);
+    if (is_partition(o, c->name)) {
+        const char *text = jx_get_str(values, physical, NULL);
+        if (text && *text) /* the empty text is NULL for every type */
+            lake_quote_text(out, text);
+        else
+            buf_puts(out, "NULL");
+    } else if (names && c->type != DELTA_VOID && has_column(names, physical)) {
+        lake_quote_name(out, physical);
+    } else {
+        buf_puts(out, "NULL");
+    }
+}
+
+static void add_column(struct buf *out, const struct delta_column *c, const struct lake_files_options *o,
+                       const json_t *values, const json_t *names)
+{
+    bool text = o->text && c->type == DELTA_NESTED;
+    buf_puts(out, text ? "CAST(to_json(CAST(" : "CAST(");
+    add_value(out, c, o, values, names);
+    buf_puts(out, " AS ");
+    lake_duck_type(out, c->type_json);
+    buf_puts(out, text ? ")) AS VARCHAR) AS " : ") AS ");
+    lake_quote_name(out, c->name);
+}
+
+static void add_columns(struct buf *out, const struct delta_schema *schema, const struct lake_files_options *o,
+                        const json_t *values, const json_t *names)
+{
+    bool first = true;
+    for (size_t i = 0; i < schema->count; i++) {
+        if (!wanted(o, schema->columns[i].name))
+            continue;
+        buf_puts(out, first ? "" : ", ");
+        add_column(out, &schema->columns[i], o, values, names);
+        first = false;
+    }
+    if (first)
+        buf_puts(out, "true AS __lake_any");
+}
+
+static bool add_group(struct duck_conn *c, const struct delta_schema *schema, const struct lake_file *files,
+                      const struct group *g, const struct lake_files_options *o, struct buf *out, struct err *e)
+{
+    json_t *names = probe(c, files + g->first, g->count, e);
+    if (!names)
+        return false;
+    buf_puts(out, "SELECT ");
+    add_columns(out, schema, o, g->values, names);
+    if (o->hidden)
+        buf_printf(out, ", CAST(file_index AS BIGINT) + %zu AS __lake_file, file_row_number AS __lake_row", g->first);
+    if (g->extra)
+        buf_puts(out, g->extra);
+    buf_puts(out, " FROM ");
+    add_reader(out, files + g->first, g->count);
+    json_decref(names);
+    return true;
+}
+
+bool lake_files_sql(struct duck_conn *c, const struct delta_schema *schema, struct lake_file *files, size_t n,
+                    const struct lake_files_options *o, struct buf *out, struct err *e)
+{
+    bool ok = true;
+    for (size_t i = 0; ok && i < n; i++)
+        ok = check_file(files[i].file, e);
+    size_t count = 0;
+    struct group *groups = make_groups(files, n, &count);
+    for (size_t g = 0; ok && g < count; g++) {
+        buf_puts(out, g ? " UNION ALL " : "");
+        ok = add_group(c, schema, files, &groups[g], o, out, e);
+    }
+    free(groups);
+    if (ok && n == 0) {
+        buf_puts(out, "SELECT ");
+        add_columns(out, schema, o, NULL, NULL);
+        buf_puts(out, o->hidden ? ", CAST(0 AS BIGINT) AS __lake_file, CAST(0 AS BIGINT) AS __lake_row" : "");
+        buf_printf(out, "%s WHERE false", o->empty_extra ? o->empty_extra : "");
+    }
+    return ok && buf_ok(out, "the scan of a table", e);
+}
+
+bool lake_snapshot_sql(struct duck_conn *c, const struct delta_snapshot *s, const struct lake_files_options *options,
+                       struct buf *out, const struct delta_file ***order, struct err *e)
+{
+    struct lake_files_options o = *options;
+    o.partitions = s->partition_columns;
+    o.n_partitions = s->n_partition_columns;
+    struct lake_file *files = xcalloc(s->n_files + 1, sizeof *files);
+    for (size_t i = 0; i < s->n_files; i++)
+        files[i].file = &s->files[i];
+    bool ok = lake_files_sql(c, &s->schema, files, s->n_files, &o, out, e);
+    if (ok && order) {
+        *order = xcalloc(s->n_files + 1, sizeof **order);
+        for (size_t i = 0; i < s->n_files; i++)
+            (*order)[i] = files[i].file;
+    }
+    free(files);
+    return ok;
+}
+
+/* ---- the change feed ---- */
+static char *change_columns(const struct delta_change_file *f)
+{
+    char *when = xasprintf(", CAST(%lld AS BIGINT) AS _commit_version, make_timestamptz(CAST(%lld AS BIGINT)) AS "
+                           "_commit_timestamp", (long long)f->version, (long long)f->timestamp * 1000);
+    char *all = f->kind == DELTA_CHANGE_CDC
+                    ? xasprintf(", CAST(_change_type AS VARCHAR) AS _change_type%s", when)
+                    : xasprintf(", '%s' AS _change_type%s", f->kind == DELTA_CHANGE_INSERT ? "insert" : "delete", when);
+    free(when);
+    return all;
+}
+
+bool lake_changes_sql(struct duck_conn *c, const char *root, int64_t from, int64_t to, bool text,
+                      struct delta_schema *schema, struct buf *out, struct err *e)
+{
+    struct delta_changes changes = {0};
+    if (!delta_changes_load(root, from, to, &changes, e))
+        return false;
+    struct delta_snapshot *s = delta_open(root, to, e); /* for the partition columns */
+    struct lake_file *files = xcalloc(changes.count + 1, sizeof *files);
+    char **extras = xcalloc(changes.count + 1, sizeof *extras);
+    for (size_t i = 0; i < changes.count; i++) {
+        extras[i] = change_columns(&changes.files[i]);
+        files[i] = (struct lake_file){&changes.files[i].file, extras[i]};
+    }
+    struct lake_files_options o = {.text = text,
+                                   .partitions = s ? s->partition_columns : NULL,
+                                   .n_partitions = s ? s->n_partition_columns : 0,
+                                   .empty_extra = ", CAST(NULL AS VARCHAR) AS _change_type, CAST(NULL AS BIGINT) AS "
+                                                  "_commit_version, CAST(NULL AS TIMESTAMPTZ) AS _commit_timestamp"};
+    bool ok = s && lake_files_sql(c, &changes.schema, files, changes.count, &o, out, e);
+    if (ok && schema)
+        delta_schema_copy(schema, &changes.schema);
+    for (size_t i = 0; i < changes.count; i++)
+        free(extras[i]);
+    free(extras);
+    free(files);
+    delta_close(s);
+    delta_changes_release(&changes);
+    return ok;
+}
