@@ -51,22 +51,16 @@ struct lake_batch {
     size_t rows, columns;
     const struct lake_vector *vectors;
 };
-struct lake_string { /* 16 bytes */
+struct lake_string { /* 16 bytes; packed, as the pointer follows 8 bytes of length and prefix */
+    uint32_t length;
     union {
-        struct {
-            uint32_t length;
-            char prefix[4];
-            const char *far; /* when length > 12 */
-        };
-        struct {
-            uint32_t same_length;
-            char near[12];
-        };
-    };
+        char inlined[12];
+        struct __attribute__((packed)) { char prefix[4]; const char *ptr; } far;
+    } value;
 };
 static inline const char *lake_string_text(const struct lake_string *s)
 {
-    return s->length <= 12 ? s->near : s->far;
+    return s->length <= 12 ? s->value.inlined : s->value.far.ptr;
 }
 static inline bool lake_is_null(const struct lake_vector *v, size_t row)
 {
