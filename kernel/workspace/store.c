@@ -8,6 +8,7 @@
 #include "base/xalloc.h"
 #include "workspace/sqlite.h"
 #include "workspace/store_private.h"
+#include "workspace/store_synced.h"
 
 /* Each brings a file from the version before to its own: the first makes version 1. Written ones are never changed. */
 static const char *const versions[] = {
@@ -36,6 +37,8 @@ static const char *const versions[] = {
     "  PRIMARY KEY (source, target)) STRICT;"
     "CREATE INDEX lineage_target ON lineage (target);"
     "PRAGMA user_version = 2;",
+
+    STORE_SYNCED_SCHEMA,
 };
 enum { SCHEMA_VERSION = ARRAY_LEN(versions) };
 
