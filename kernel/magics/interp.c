@@ -202,11 +202,9 @@ static void add_which(json_t *bundle, const struct cell_items *items, size_t at)
 
 static json_t *make_bundle(const struct cell_run *run, struct err *e)
 {
-    /* The source line is shown with a caret; one that holds a secret is not. */
-    char *hidden = e->line > 0 ? interp_redact(run->code, run->len) : NULL;
-    if (hidden)
+    /* The source line is shown with a caret; one that may hold a secret is not. */
+    if (interp_redact_err(run->code, run->len, e))
         e->line = 0;
-    free(hidden);
     const char *condition = e->code == ERR_SQL ? pg_condition(e->sqlstate) : NULL;
     bool told = e->code == ERR_CANCELLED || e->code == ERR_TIMEOUT || !e->sqlstate[0];
     const char *advice = told ? NULL : pg_advice(e->sqlstate);

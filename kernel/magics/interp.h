@@ -35,6 +35,10 @@ bool interp_run(struct session *s, const struct cell_run *run, json_t **error);
  * tokens replaced by "****". NULL: nothing to hide, keep it as it is. The caller frees it. Any thread. */
 char *interp_redact(const char *code, size_t len);
 
+/* The same for an error: what of the cell is a secret is replaced in its texts. true: there was one in the cell, so
+ * none of its lines may be shown. Any thread. */
+bool interp_redact_err(const char *code, size_t len, struct err *e);
+
 /* The reference of all magics as Markdown, appended. For `lakebase-kernel --print-docs`. Any thread. */
 void interp_docs(struct buf *out);
 

@@ -9,6 +9,8 @@
 
 #include "base/xalloc.h"
 #include "cell/split.h"
+#include "cell/sqllex.h"
+#include "cell/sqlword.h"
 #include "magics/interp.h"
 
 struct spans {
@@ -51,10 +53,28 @@ static size_t value_end(const char *code, size_t len, size_t at, const char *sto
     return at;
 }
 
+/* $tag$…$tag$ at `at`: where its closing mark begins; 0: there is none. */
+static size_t dollar_end(const char *code, size_t len, size_t at, size_t *mark)
+{
+    size_t tag = at + 1;
+    while (tag < len && is_word(code[tag]))
+        tag++;
+    if (at == len || code[at] != '$' || tag == len || code[tag] != '$')
+        return 0;
+    *mark = tag + 1 - at;
+    const char *end = memmem(code + at + *mark, len - at - *mark, code + at, *mark);
+    return end ? (size_t)(end - code) : len;
+}
+
 /* Returns where the value ends, so that no byte is looked at twice. */
 static size_t quoted_value(struct spans *s, const char *code, size_t len, size_t at)
 {
     char quote = at < len ? code[at] : 0;
+    size_t mark = 0, dollar = dollar_end(code, len, at, &mark);
+    if (dollar > 0) {
+        add_span(s, at, dollar + mark < len ? dollar + mark : len);
+        return dollar;
+    }
     if (quote != '\'' && quote != '"') {
         size_t bare_end = value_end(code, len, at, "&;");
         add_span(s, at, bare_end);
@@ -95,7 +115,7 @@ static size_t find_password_at(struct spans *s, const char *code, size_t len, si
 
 static void find_passwords(struct spans *s, const char *code, size_t len)
 {
-    static const char *const words[] = {"password", "passwd", "token", "secret", "bearer"};
+    static const char *const words[] = {"password", "passwd", "passphrase", "token", "secret", "bearer"};
     for (size_t at = 0; at < len; at++) {
         for (size_t w = 0; w < sizeof words / sizeof *words; w++) {
             if (!starts(code, len, at, words[w]))
@@ -104,6 +124,64 @@ static void find_passwords(struct spans *s, const char *code, size_t len)
             break;
         }
     }
+}
+
+/* Behind blanks and comments. */
+static size_t skip_blanks(const char *code, size_t len, size_t at)
+{
+    for (;;) {
+        const char *end = NULL;
+        while (at < len && isspace((unsigned char)code[at]))
+            at++;
+        if (starts(code, len, at, "--"))
+            end = memchr(code + at, '\n', len - at);
+        else if (starts(code, len, at, "/*"))
+            end = memmem(code + at, len - at, "*/", 2);
+        else
+            return at;
+        at = end ? (size_t)(end - code) + (*end == '*' ? 2 : 1) : len;
+    }
+}
+
+/* In CREATE or ALTER ROLE|USER|GROUP what follows PASSWORD is one, however it is written: behind a comment, in several
+ * parts, or, by mistake, without quotes. */
+static bool find_role_password(struct spans *s, const char *code, size_t at, size_t len)
+{
+    static const char *const roles[] = {"ROLE", "USER", "GROUP"};
+    struct sql_word w[2];
+    bool role = false;
+    if (sql_words(code + at, len - at, w, 2) < 2 ||
+        !(sql_word_is(code + at, &w[0], "CREATE") || sql_word_is(code + at, &w[0], "ALTER")))
+        return false;
+    for (size_t i = 0; i < ARRAY_LEN(roles); i++)
+        role = role || sql_word_is(code + at, &w[1], roles[i]);
+    for (at += w[1].at; role && at < len; at++) {
+        if (!starts(code, len, at, "password"))
+            continue;
+        at = skip_blanks(code, len, at + strlen("password"));
+        bool prefixed = at + 1 < len && strchr("eEuU", code[at]) && strchr("'&", code[at + 1]);
+        at += prefixed ? 1 + (code[at + 1] == '&') : 0;
+        for (bool first = true; at < len && (first || code[at] == '\''); first = false) {
+            at = quoted_value(s, code, len, at);
+            at = skip_blanks(code, len, at + (at < len && code[at] == '\''));
+        }
+        at--;
+    }
+    return role;
+}
+
+/* In SQL, in the statements of a cell magic, and in the line of %sql, whose options come first. */
+static void find_role_passwords(struct spans *s, const char *code, const struct cell_item *item, size_t len)
+{
+    struct sql_span span;
+    enum sql_open open;
+    size_t start = (size_t)(item->args - code), end = start + item->args_len, pos = 0;
+    size_t body = item->body ? (size_t)(item->body - code) : len;
+    bool found = false;
+    while (sql_next(code + body, len - body, &pos, false, &span, &open))
+        find_role_password(s, code, body + span.start, body + span.start + span.len);
+    for (size_t at = start; !found && at < end; at += value_end(code, end, at, "") - at + 1)
+        found = find_role_password(s, code, at, end);
 }
 
 /* scheme://user:PASSWORD@host */
@@ -177,6 +255,7 @@ static void find_items(struct spans *s, const char *code, size_t len)
         return;
     for (size_t i = 0; i < items.count; i++) {
         const struct cell_item *item = &items.items[i];
+        find_role_passwords(s, code, item, len);
         if (item->kind == CELL_SQL)
             continue;
         const struct magic *m = magic_find(item->name, strlen(item->name), MAGIC_LINE | MAGIC_CELL | MAGIC_BACKSLASH);
@@ -197,16 +276,66 @@ static int by_start(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
+/* Replace `secret` in a text of an error; a short one only where it stands alone. */
+static void hide(char *text, size_t size, const char *secret, size_t len)
+{
+    static const char mask[] = "****";
+    if (!memmem(text, strlen(text), secret, len))
+        return;
+    char *copy = xstrdup(text);
+    struct buf out;
+    size_t n = strlen(copy), at = 0;
+    buf_init(&out, 64 << 10);
+    for (const char *p; (p = memmem(copy + at, n - at, secret, len));) {
+        size_t i = (size_t)(p - copy);
+        bool alone = (i == 0 || !is_word(copy[i - 1])) && (i + len == n || !is_word(copy[i + len]));
+        buf_add(&out, copy + at, i - at);
+        if (alone || len > 3)
+            buf_puts(&out, mask);
+        else
+            buf_add(&out, secret, len);
+        at = i + len;
+    }
+    buf_puts(&out, copy + at);
+    if (at > 0)
+        err_copy(text, size, buf_str(&out), out.len);
+    buf_release_secret(&out);
+    xfree_secret(copy);
+}
+
+static void find_all(struct spans *s, const char *code, size_t len)
+{
+    find_items(s, code, len);
+    find_passwords(s, code, len);
+    find_uris(s, code, len);
+    find_tokens(s, code, len);
+}
+
+bool interp_redact_err(const char *code, size_t len, struct err *e)
+{
+    struct arena arena;
+    arena_init(&arena);
+    struct spans s = {.arena = &arena};
+    find_all(&s, code, len);
+    for (size_t i = 0; i < s.n; i++) {
+        const char *secret = code + s.items[i].start;
+        size_t n = s.items[i].end - s.items[i].start;
+        hide(e->text, sizeof e->text, secret, n);
+        hide(e->detail, sizeof e->detail, secret, n);
+        hide(e->hint, sizeof e->hint, secret, n);
+        hide(e->context, sizeof e->context, secret, n);
+    }
+    arena_release(&arena);
+    return s.n > 0;
+}
+
 char *interp_redact(const char *code, size_t len)
 {
     struct arena arena;
     char *result = NULL;
     arena_init(&arena);
     struct spans s = {.arena = &arena};
-    find_items(&s, code, len);
-    find_passwords(&s, code, len);
-    find_uris(&s, code, len);
-    find_tokens(&s, code, len);
+    find_all(&s, code, len);
     if (s.n > 0) {
         struct buf out;
         buf_init(&out, CELL_MAX_BYTES * 4UL);

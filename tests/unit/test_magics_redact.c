@@ -29,7 +29,8 @@ static void test_plain_cells_stay(void **state)
                                             "SELECT 'my password'", "SELECT token, 'x' FROM t",
                                         "%connect postgresql://me@host:5432/db", "%credential workshop --reveal",
                                         "SELECT * FROM tokens WHERE id = 1", "%%bash\necho hello",
-                                            "SELECT a::text, b:c"};
+                                            "SELECT a::text, b:c", "CREATE TABLE users (password text, name text)",
+                                        "ALTER ROLE r RESET ALL"};
     for (size_t i = 0; i < ARRAY_LEN(cells); i++)
         becomes(cells[i], NULL);
 }
@@ -49,6 +50,15 @@ static void test_secrets_go(void **state)
     becomes("ALTER ROLE r PASSWORD E'a\\'b' VALID UNTIL 'x'", "ALTER ROLE r PASSWORD E'****' VALID UNTIL 'x'");
     becomes("ALTER ROLE r PASSWORD'hunter2'", "ALTER ROLE r PASSWORD'****'");
     becomes("ALTER ROLE r PASSWORD $$hunter2$$;", "ALTER ROLE r PASSWORD ****;");
+    becomes("ALTER ROLE r PASSWORD $x$two $ words$x$ NOINHERIT", "ALTER ROLE r PASSWORD **** NOINHERIT");
+    becomes("ALTER ROLE r PASSWORD /* new */ 'hunter2'", "ALTER ROLE r PASSWORD /* new */ '****'");
+    becomes("ALTER ROLE r PASSWORD -- new\n'hunter'\n'2'", "ALTER ROLE r PASSWORD -- new\n'****'\n'****'");
+    becomes("create user r login password hunter2;", "create user r login password ****;");
+    becomes("ALTER GROUP r PASSWORD U&'hunter2'", "ALTER GROUP r PASSWORD U&'****'");
+    becomes("%sql --on x ALTER ROLE r PASSWORD hunter2", "%sql --on x ALTER ROLE r PASSWORD ****");
+    becomes("%%sql --atomic\nSELECT 1; ALTER ROLE r PASSWORD hunter2", "%%sql --atomic\nSELECT 1; ALTER ROLE r PASSWORD ****");
+    becomes("CREATE USER MAPPING FOR r SERVER s OPTIONS (user 'u', password 'hunter2')",
+            "CREATE USER MAPPING FOR r SERVER s OPTIONS (user 'u', password '****')");
     becomes("%%bash\nexport PGPASSWORD=hunter2; psql", "%%bash\nexport PGPASSWORD=****; psql");
     becomes("%%bash\ncurl -H 'Authorization: Bearer abc.def' x", "%%bash\ncurl -H 'Authorization: Bearer **** x");
     becomes("SELECT 'dapi0123456789abcdef0123456789abcdef'", "SELECT '****'");
@@ -72,6 +82,21 @@ static void test_nothing_is_left(void **state)
     }
 }
 
+static void test_errors(void **state)
+{
+    (void)state;
+    static const char code[] = "ALTER ROLE r PASSWORD hunter2; ALTER ROLE r PASSWORD 'ab'; SELECT 'abc'";
+    struct err e = {0};
+    err_set(&e, ERR_SQL, "syntax error at or near \"hunter2\" or \"ab\" in about");
+    err_detail(&e, "hunter2hunter2");
+    err_hint(&e, "not here");
+    assert_true(interp_redact_err(code, strlen(code), &e));
+    assert_string_equal(e.text, "syntax error at or near \"****\" or \"****\" in about");
+    assert_string_equal(e.detail, "********");
+    assert_string_equal(e.hint, "not here");
+    assert_false(interp_redact_err("SELECT 1", 8, &e));
+}
+
 static void test_large_cell(void **state)
 {
     (void)state;
@@ -92,7 +117,8 @@ static void test_repeated_words(void **state)
 {
     (void)state;
     static const char *const words[] = {"password=", "PASSWORD '", "password ", "a://b:c@", "://", "token=\"",
-                                        "bearer x", "eyJ.", "secret\n"};
+                                        "bearer x", "eyJ.", "secret\n", "create role a password ",
+                                        "%sql create role a ", "password $a", "password $$"};
     for (size_t i = 0; i < ARRAY_LEN(words); i++) {
         size_t n = strlen(words[i]), len = (2 << 20) / n * n;
         char *code = xmalloc(len);
@@ -106,7 +132,7 @@ static void test_repeated_words(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_plain_cells_stay), cmocka_unit_test(test_secrets_go),
-                                       cmocka_unit_test(test_nothing_is_left), cmocka_unit_test(test_large_cell),
+                                       cmocka_unit_test(test_nothing_is_left), cmocka_unit_test(test_errors), cmocka_unit_test(test_large_cell),
                                        cmocka_unit_test(test_repeated_words)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
