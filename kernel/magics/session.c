@@ -49,6 +49,8 @@ void session_free(struct session *s)
     python_link_forget(&s->python);
     free(s->target);
     free(s->state_dir);
+    free(s->lake_catalog);
+    free(s->lake_schema);
     free(s);
 }
 

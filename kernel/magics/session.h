@@ -47,6 +47,7 @@ struct session {
     char *target;                 /* "local", "env", or the name of a profile */
     char *state_dir;              /* of the local workspace; NULL until it is used */
     char *me;                     /* user name; NULL until asked */
+    char *lake_catalog, *lake_schema; /* of %%warehouse, as USE set them; NULL: the workspace's own */
     bool checked;                 /* the local workspace was seen alive in this cell */
 
     struct hints_seen {
