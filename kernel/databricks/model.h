@@ -298,7 +298,8 @@ extern const struct model model_instance_ref, model_custom_tag, model_database_i
     model_metastore_assignment, model_securable_update, model_privilege_assignment, model_permissions_list,
     model_permissions_change, model_permissions_update, model_effective_privilege, model_effective_assignment,
     model_effective_permissions_list, model_lineage_table, model_lineage_neighbour, model_table_lineage,
-    model_warehouse, model_warehouse_list, model_statement_request, model_statement_response, model_result_data,
+    model_warehouse, model_warehouse_list, model_statement_request, model_statement_response, model_result_column,
+    model_result_chunk, model_result_data,
     model_empty;
 
 #include "databricks/model_synced.h"

@@ -34,14 +34,14 @@ MODEL(statement_error, static, "ServiceError", STR(statement_error, error_code),
 MODEL(statement_status, static, "StatementStatus", STR(statement_status, state),
       FIELD(statement_status, error, FIELD_OBJECT, 0, &model_statement_error), STR(statement_status, sql_state));
 
-MODEL(result_column, static, "ColumnInfo", STR(result_column, name), INT(result_column, position),
+MODEL(result_column, , "ColumnInfo", STR(result_column, name), INT(result_column, position),
       STR(result_column, type_name), STR(result_column, type_text), INT(result_column, type_precision),
       INT(result_column, type_scale));
 
 MODEL(result_schema, static, "ResultSchema", INT(result_schema, column_count),
       LIST(result_schema, columns, &model_result_column));
 
-MODEL(result_chunk, static, "BaseChunkInfo", INT(result_chunk, chunk_index), INT(result_chunk, row_offset),
+MODEL(result_chunk, , "BaseChunkInfo", INT(result_chunk, chunk_index), INT(result_chunk, row_offset),
       INT(result_chunk, row_count), INT(result_chunk, byte_count));
 
 MODEL(result_manifest, static, "ResultManifest", STR(result_manifest, format),

@@ -18,6 +18,8 @@
 #include "workspace/lake_folders.h"
 #include "workspace/securable.h"
 #include "workspace/server.h"
+#include "workspace/statements.h"
+#include "workspace/worker.h"
 
 /* A login to an instance; called on the responder's threads. */
 static bool on_login(void *self, const char *user, const char *token, size_t token_len, const char *instance_uid,
@@ -102,7 +104,11 @@ static bool open_parts(struct workspace *ws, struct err *e)
     if (!ws->clusters || !keep_number(ws->store, "ldaps_port", clusters_ldaps_port(ws->clusters), e))
         return false;
     ws->instances = instances_open(ws->store, ws->clusters, e);
-    return ws->instances && securable_open(ws, e) && lake_folders_open(ws, e);
+    if (!ws->instances || !securable_open(ws, e) || !lake_folders_open(ws, e))
+        return false;
+    ws->worker = worker_new(ws);
+    ws->statements = statements_new(ws);
+    return true;
 }
 
 struct workspace *workspace_open(const char *state_dir, struct err *e)
@@ -130,9 +136,16 @@ bool workspace_serve(struct workspace *ws, int port, struct err *e)
 static void end_work(struct workspace *ws)
 {
     instances_begin_close(ws->instances);
+    statements_begin_close(ws->statements);
     server_close(ws->server);
+    if (ws->worker)
+        worker_stop(ws->worker);
+    statements_free(ws->statements);
+    worker_free(ws->worker);
     instances_close(ws->instances);
     ws->server = NULL;
+    ws->statements = NULL;
+    ws->worker = NULL;
     ws->instances = NULL;
 }
 

@@ -16,6 +16,8 @@
 
 struct clusters;
 struct instances;
+struct statements;
+struct worker;
 struct server;
 
 struct workspace {
@@ -26,6 +28,8 @@ struct workspace {
     struct tokens *tokens;
     struct clusters *clusters;
     struct instances *instances;
+    struct worker *worker;
+    struct statements *statements;
     struct server *server; /* NULL: not serving */
 };
 
