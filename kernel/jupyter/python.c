@@ -16,7 +16,7 @@
 #include "jupyter/state.h"
 
 static const enum channel channels[] = {CH_IOPUB, CH_SHELL, CH_STDIN, CH_CONTROL};
-enum { CLOSE_MS = 500 };
+enum { CLOSE_MS = 700 };
 
 bool python_init(struct python *p, struct err *e)
 {
@@ -226,6 +226,16 @@ static void on_message(struct kernel *k, struct msg *m)
     }
 }
 
+static void tell_dropped(struct kernel *k, const struct err *why)
+{
+    if (!k->python.run.active || k->cell.silent)
+        return;
+    char *text = xasprintf("[an output of this cell was dropped: %s]\n", why->text);
+    kernel_publish(k, "stream", k->cell.request,
+                   json_pack("{ssso}", "name", "stderr", "text", jx_str(text)));
+    free(text);
+}
+
 static void drain(struct kernel *k, enum channel ch)
 {
     struct python *p = &k->python;
@@ -235,10 +245,7 @@ static void drain(struct kernel *k, enum channel ch)
         err_init(&e);
         if (!sockets_receive(&p->sockets, ch, p->signer, &m, &e)) {
             log_err("python", "a message of Python was dropped", &e);
-            if (p->run.active)
-                kernel_publish(k, "stream", k->cell.request,
-                               json_pack("{sssos}", "name", "stderr", "text",
-                                         jx_text("[an output of Python was dropped]\n", 34)));
+            tell_dropped(k, &e);
         } else if (m) {
             on_message(k, m);
             msg_free(m);

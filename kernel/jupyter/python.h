@@ -30,7 +30,7 @@ enum {
     PYTHON_END_MS = 1000,      /* for a polite end */
     PYTHON_DRAIN_MS = 50,      /* for what is still on the way when it has died */
     PYTHON_REPLY_MS = 1000,    /* between a cell's idle and a reply that is missing */
-    PYTHON_ASK_MS = 2000,      /* for a completion or an inspection */
+    PYTHON_ASK_MS = 5000,      /* for a completion or an inspection */
     PYTHON_ASKS_MAX = 64,
     PYTHON_TURN = 200,         /* messages of one channel in one round */
     PYTHON_STREAM_CAP = 64 << 20 /* text that one cell may print */
@@ -77,7 +77,7 @@ int64_t python_wait_ms(const struct kernel *k);
 void python_serve(struct kernel *k);
 /* The user wants the cell to stop. */
 void python_interrupt(struct kernel *k);
-/* The kernel ends: no more calls, the child ends within about half a second. */
+/* The kernel ends: no more calls, the child ends within a second. */
 void python_close(struct kernel *k);
 
 /* Is this about the text of a %%python cell, and can the child be asked? Then m is taken, and answered later. */
