@@ -46,7 +46,8 @@ const struct delta_column *delta_schema_find(const struct delta_schema *s, const
 /* "BIGINT", "DECIMAL(12,2)", "ARRAY<STRING>": as Databricks SQL spells it, and the API's type_name ("LONG"). Caller frees
  * the text. */
 char *delta_type_text(const struct delta_column *c);
-const char *delta_type_name(enum delta_type type);
+const char *delta_type_name(enum delta_type type);      /* "STRUCT" for every DELTA_NESTED */
+const char *delta_column_type_name(const struct delta_column *c); /* "ARRAY", "MAP" or "STRUCT" where it is nested */
 
 /* A data file: live in a snapshot, or added or removed in a commit. */
 struct delta_file {
@@ -73,6 +74,8 @@ struct delta_snapshot {
     json_t *reader_features, *writer_features; /* arrays or NULL */
     struct delta_file *files;
     size_t n_files;
+    json_t *transactions;       /* object: appId → newest version of its `txn` actions */
+    json_t *domains;            /* object: domain → configuration text of its `domainMetadata` */
 };
 
 /* The table at a version; -1: the newest. ERR_NOT_FOUND: no table, or no such version; ERR_NOT_IMPLEMENTED names a
@@ -104,7 +107,7 @@ struct delta_changes {
     struct delta_schema schema;      /* at `to` */
     int64_t from, to, to_timestamp;
 };
-/* What changed from version `from` to `to`, both included. ERR_INVALID_STATE: the feed was off, was cleaned away, the schema
+/* What changed from version `from` to `to` (-1: the newest), both included. ERR_INVALID_STATE: the feed was off, was cleaned away, the schema
  * changed in a way that is not additive, or another table lies at the path: the text says which and at what version. */
 bool delta_changes_load(const char *root, int64_t from, int64_t to, struct delta_changes *out, struct err *e);
 void delta_changes_release(struct delta_changes *c);
@@ -113,7 +116,7 @@ void delta_changes_release(struct delta_changes *c);
 /* One commit being built. The caller writes data files first, then publishes; a crash in between leaves files that no
  * commit names, which are harmless. */
 struct delta_commit;
-/* read_version: the version the commit is based on; -1: it creates the table. */
+/* read_version: the version the commit is based on; -1: it creates the table. Copies what it is given, as all below. */
 struct delta_commit *delta_commit_new(const char *root, int64_t read_version, const char *operation);
 void delta_commit_free(struct delta_commit *c);
 void delta_commit_parameter(struct delta_commit *c, const char *name, const char *value);
@@ -123,12 +126,20 @@ void delta_commit_user(struct delta_commit *c, const char *user);
 void delta_commit_metadata(struct delta_commit *c, const char *id, const char *name, const char *description,
                            const struct delta_schema *schema, char *const *partition_columns, size_t n,
                            json_t *configuration);
-/* f->path must lie under the root; uri is made from it. */
+/* The commit appends rows without having read the table (`isBlindAppend`). */
+void delta_commit_blind_append(struct delta_commit *c);
+/* f->path must lie under the root; uri is made from it. data_change: false only where rows are moved, not changed
+ * (OPTIMIZE). size, modification_time 0: as the file says. stats NULL and rows >= 0: only numRecords is written. */
 void delta_commit_add(struct delta_commit *c, const struct delta_file *f);
+/* f: a file of the snapshot at read_version (its uri and deletion vector name it). */
 void delta_commit_remove(struct delta_commit *c, const struct delta_file *f);
+/* A change file; must lie in _change_data/ under the root. */
 void delta_commit_cdc(struct delta_commit *c, const struct delta_file *f);
-/* Write, sync and publish read_version + 1 without ever replacing a file (link(2)). ERR_CONFLICT: somebody published that
- * version first: load it and do the work again. Writes a checkpoint's turn is up: see delta_checkpoint_due. */
+/* Sync the data files, write, sync and publish read_version + 1 without ever replacing a file (link(2)). A new table's folder may be
+ * there or not. What is needed of the protocol is added by itself; in-commit timestamps are on in tables we create.
+ *   ERR_CONFLICT: somebody published that version first: load it and do the work again.
+ *   ERR_NOT_IMPLEMENTED names the feature of the table (or the property asked for) that we do not write.
+ *   ERR_INVALID_STATE: delta.appendOnly forbids it. ERR_INVALID_PARAMETER: schema, properties or files break a rule. */
 bool delta_commit_publish(struct delta_commit *c, int64_t *version, struct err *e);
 
 #endif
