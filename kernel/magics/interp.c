@@ -9,6 +9,8 @@
 #include <string.h>
 
 #include "base/jx.h"
+#include "base/utf8.h"
+#include "magics/advice.h"
 #include "magics/help.h"
 #include "magics/session.h"
 #include "magics/statement.h"
@@ -35,14 +37,20 @@ static bool unknown_magic(const struct cell_item *item, size_t len, struct err *
     size_t n = 0, count;
     const struct magic *const *all = magic_all(&count);
     const struct magic *other = magic_find(item->name, len, MAGIC_LINE | MAGIC_CELL | MAGIC_BACKSLASH);
-    err_set(e, ERR_USAGE, "there is no magic %s%.*s", sign_of(item->kind), (int)len, item->name);
+    const char *instead = item->kind == CELL_BACKSLASH ? advice_on_psql(item->name, len) : NULL;
+    if (instead)
+        err_set(e, ERR_USAGE, "\\%.*s is a command of psql that a notebook does not have", (int)len, item->name);
+    else
+        err_set(e, ERR_USAGE, "there is no magic %s%.*s", sign_of(item->kind), (int)len, item->name);
     for (size_t i = 0; i < count && n + 1 < sizeof names / sizeof *names; i++) {
         if (all[i]->kinds & kind_of(item->kind))
             names[n++] = all[i]->name;
     }
     names[n] = NULL;
     const char *near = args_nearest(item->name, len, names);
-    if (other && other->kinds & MAGIC_CELL)
+    if (instead)
+        err_hint(e, "%s", instead);
+    else if (other && other->kinds & MAGIC_CELL)
         err_hint(e, "it is a cell magic: write %%%%%s as the first line of a cell, and the rest below", other->name);
     else if (other)
         err_hint(e, "did you mean %s%s?", other->kinds & MAGIC_LINE ? "%" : "\\", other->name);
@@ -200,15 +208,36 @@ static void add_which(json_t *bundle, const struct cell_items *items, size_t at)
     json_array_append_new(json_object_get(bundle, "traceback"), jx_str(line));
 }
 
-static json_t *make_bundle(const struct cell_run *run, struct err *e)
+static json_t *make_bundle(const struct magic_ctx *ctx, struct err *e)
 {
     /* The source line is shown with a caret; one that may hold a secret is not. */
-    if (interp_redact_err(run->code, run->len, e))
+    if (interp_redact_err(ctx->cell, ctx->cell_len, e))
         e->line = 0;
     const char *condition = e->code == ERR_SQL ? pg_condition(e->sqlstate) : NULL;
     bool told = e->code == ERR_CANCELLED || e->code == ERR_TIMEOUT || !e->sqlstate[0];
-    const char *advice = told ? NULL : pg_advice(e->sqlstate);
-    return error_bundle(e, condition, advice, run->code, run->len);
+    const char *advice = told ? NULL : ctx->advice ? ctx->advice : pg_advice(e->sqlstate);
+    return error_bundle(e, condition, advice, ctx->cell, ctx->cell_len);
+}
+
+/* "SELECT 1 \gx": the splitter refuses the backslash; what to do instead is known here. */
+static void explain_backslash(const struct magic_ctx *ctx, struct err *e)
+{
+    const char *at = ctx->cell, *end = at + ctx->cell_len;
+    for (int line = 1; line < e->line && at; line++) {
+        const char *nl = memchr(at, '\n', (size_t)(end - at));
+        at = nl ? nl + 1 : NULL;
+    }
+    if (e->code != ERR_SYNTAX || e->line < 1 || e->column < 1 || !at)
+        return;
+    at += utf8_offset(at, (size_t)(end - at), (size_t)e->column - 1);
+    if (at == end || *at != '\\')
+        return;
+    size_t n = 0;
+    while (at + 1 + n < end && !strchr(" \t\r\n;\\", at[1 + n]))
+        n++;
+    const char *instead = advice_on_psql(at + 1, n);
+    if (instead)
+        err_hint(e, "%s", instead);
 }
 
 static bool run_items(struct magic_ctx *ctx, const struct cell_items *items, size_t *at, struct err *e)
@@ -240,9 +269,11 @@ bool interp_run(struct session *s, const struct cell_run *run, json_t **error)
     bool ok = cell_split(&arena, run->code, run->len, &items, &e);
     if (ok)
         ok = run_items(&ctx, &items, &at, &e);
+    else
+        explain_backslash(&ctx, &e);
     *error = NULL;
     if (!ok) {
-        *error = ctx.bundle ? ctx.bundle : make_bundle(run, &e);
+        *error = ctx.bundle ? ctx.bundle : make_bundle(&ctx, &e);
         add_which(*error, &items, at);
     }
     show_transactions(s, run->out, json_object_get(*error, "traceback"));

@@ -49,6 +49,7 @@ struct magic_ctx {
     const char *args;          /* the raw arguments; part of the cell, not terminated */
     size_t args_len;
     int line, column;          /* place of the magic's arguments, for errors */
+    const char *advice;        /* set by who fails and knows more than the SQLSTATE: its line of advice; NULL */
     json_t *bundle;            /* set by a handler that failed with an error of another kernel: it is shown as it is. Taken */
 };
 

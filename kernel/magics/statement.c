@@ -12,6 +12,7 @@
 #include "cell/split.h"
 #include "cell/sqllex.h"
 #include "cell/sqlword.h"
+#include "magics/advice.h"
 #include "magics/connect.h"
 #include "magics/deadline.h"
 #include "pg/exec.h"
@@ -159,8 +160,10 @@ bool statement_run(struct magic_ctx *ctx, struct connection *c, const char *sql,
     int64_t began = clock_mono_us();
     bool ok = run(&r, c, arena_strndup(ctx->arena, sql, len), e);
     int64_t us = clock_mono_us() - began;
-    if (!ok)
+    if (!ok) {
         place_error(ctx, sql, len, e);
+        ctx->advice = advice_on(ctx->arena, c, sql, len, e);
+    }
     if (ok && r.has_table)
         last_result_keep(&ctx->session->last, r.table.more);
     if (ok && r.has_table)

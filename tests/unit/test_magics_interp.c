@@ -57,7 +57,15 @@ static void test_errors_have_places(void **state)
     shows("%conect x", "LINE 1: %conect x\n        ^^^^^^^");
     shows("%bash\nls", "it is a cell magic: write %%bash");
     shows("%dt", "did you mean \\dt?");
-    shows("\\connect x", "did you mean %connect?");
+    shows("\\connect x", "\\connect is a command of psql that a notebook does not have");
+    shows("\\c x", "HINT:  %connect INSTANCE/DATABASE opens a session");
+    shows("\\q", "%disconnect ends it now");
+    shows("\\?", "%help lists the magics");
+    shows("\\! ls", "%%bash runs a script");
+    shows("\\!ls", "%%bash runs a script");
+    shows("SELECT 1 \\gx", "HINT:  \\x on shows each column on a line of its own");
+    shows("SELECT 1;\nSELECT 'ä' \\g\n", "HINT:  end the statement with a semicolon");
+    shows("SELECT 1 \\nothing", "needs a line of its own, after a semicolon");
     shows("%%nothing\nx", "there is no magic %%nothing");
     shows("%version\n%instance show --al x\n", "LINE 2: %instance show --al x\n                       ^^^^");
     shows("%version\n%nope\n%version", "CELL:  part 2 of 3 (line 2) failed; the rest was not run");
@@ -222,9 +230,26 @@ static void test_complete(void **state)
     completes("SELECT * \n  fro| t", "from");
     completes("SELECT 1 |", "");
     completes("|", "");
-    completes("%|", "%catalog %connect %connections %credential %disconnect %help %instance %lab %magics %set %sql %use %version %workspace %%bash %%sql");
     completes("%nothing --x|", "");
     completes("SELECT 'a;\n%conn|", "");
+}
+
+/* All magics, of both kinds: the list is the registry's, so only some are named here. */
+static void test_complete_all(void **state)
+{
+    (void)state;
+    struct completions got;
+    size_t lines = 0, cells = 0;
+    interp_complete("%", 1, 1, &got);
+    for (size_t i = 0; i < got.count; i++) {
+        assert_int_equal(got.items[i].text[0], '%');
+        lines += strcmp(got.items[i].text, "%connect") == 0;
+        cells += strcmp(got.items[i].text, "%%bash") == 0;
+    }
+    assert_int_equal(lines, 1);
+    assert_int_equal(cells, 1);
+    assert_true(got.count > 10);
+    completions_release(&got);
 }
 
 static void explains(const char *marked, const char *want)
@@ -290,6 +315,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_bash, open_cells, close_cells),
         cmocka_unit_test_setup_teardown(test_bash_interrupt, open_cells, close_cells),
         cmocka_unit_test(test_complete),
+        cmocka_unit_test(test_complete_all),
         cmocka_unit_test(test_inspect),
         cmocka_unit_test(test_places_everywhere)};
     jx_setup();
