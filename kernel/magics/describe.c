@@ -3,7 +3,9 @@
 
 #include <string.h>
 
+#include "base/utf8.h"
 #include "base/xalloc.h"
+#include "cell/split.h"
 #include "magics/connect.h"
 #include "magics/statement.h"
 #include "pg/catalog.h"
@@ -68,10 +70,11 @@ static void end(void *self, const char *footer)
     struct showing *s = self;
     static const char list_of[] = "List of ";
     struct table *t = &s->table;
-    if (!footer && t->seen == 0 && strncmp(t->title, list_of, strlen(list_of)) == 0) {
+    if ((!footer || !*footer) && t->seen == 0 && strncmp(t->title, list_of, strlen(list_of)) == 0) {
         const char *what = t->title + strlen(list_of);
-        if (s->pattern)
-            sink_printf(s->ctx->out, "Did not find any %s named \"%s\".\n", what, s->pattern);
+        if (s->pattern) /* one of them: without the s */
+            sink_printf(s->ctx->out, "Did not find any %.*s named \"%s\".\n", (int)strlen(what) - 1, what,
+                        s->pattern);
         else
             sink_printf(s->ctx->out, "Did not find any %s.\n", what);
         return;
@@ -85,8 +88,38 @@ static void end(void *self, const char *footer)
     s->pending = s->n <= TABLES_MAX;
 }
 
+/* Where a pattern ends: at a blank or semicolon outside double quotes. */
+static size_t pattern_len(const char *text)
+{
+    bool quoted = false;
+    size_t n = 0;
+    for (; text[n] && (quoted || !strchr(" \t;", text[n])); n++)
+        quoted = quoted != (text[n] == '"');
+    return n;
+}
+
+/* psql ignores what follows, and says so; here it is a mistake with a place. */
+static bool one_pattern(struct magic_ctx *ctx, const char *pattern, struct err *e)
+{
+    if (!pattern)
+        return true;
+    size_t at = pattern_len(pattern), n = strlen(pattern);
+    at += strspn(pattern + at, " \t;");
+    if (at == n)
+        return true;
+    /* It is the raw rest of the line, so it is the tail of the arguments. */
+    const char *rest = ctx->args + ctx->args_len - n + at;
+    err_set(e, ERR_USAGE, "\\%s takes one name; '%.100s' is left over", ctx->name, pattern + at);
+    err_hint(e, "a statement or another command goes on a line of its own; a name with blanks stands in double quotes");
+    cell_place(ctx->cell, ctx->cell_len, (size_t)(rest - ctx->cell), &e->line, &e->column);
+    e->width = (int)utf8_count(rest, n - at);
+    return false;
+}
+
 bool describe_run(struct magic_ctx *ctx, const struct args *args, struct err *e)
 {
+    if (!one_pattern(ctx, args_get(args, "pattern"), e))
+        return false;
     struct connection *c = session_connection(ctx->session, NULL, e);
     if (!c || !connect_ensure(ctx, c, e))
         return false;
