@@ -4,6 +4,7 @@
 
 #include "base/xalloc.h"
 #include "magics/catalog_error.h"
+#include "magics/catalog_managed.h"
 #include "magics/remote.h"
 #include "magics/statement.h"
 
@@ -257,7 +258,10 @@ static bool run_drop(struct magic_ctx *ctx, const struct args *args, struct err 
     const char *name = args_get(args, "catalog");
     struct dbx_param params[] = {{"name", name}, {NULL, NULL}};
     struct database_catalog seen = {0};
-    if (!remote_call(ctx, DBX_get_database_catalog, params, NULL, &seen, e)) {
+    struct err none = {0};
+    if (!remote_call(ctx, DBX_get_database_catalog, params, NULL, &seen, &none)) {
+        if (catalog_managed_drop(ctx, name, args_flag(args, "force"), args_flag(args, "yes"), e))
+            return true;
         catalog_error_unknown(ctx, name, e);
         return false;
     }
@@ -280,6 +284,10 @@ static bool run_drop(struct magic_ctx *ctx, const struct args *args, struct err 
 #define YES_ROW {.name = "yes", .letter = 'y', .type = ARG_FLAG, .help = "do not ask"}
 #define END {.name = NULL}
 
+static const struct arg_row create_rows[] = {
+    {.name = "comment", .type = ARG_WORD, .placeholder = "TEXT", .help = "what it is for"},
+    {.name = "if-not-exists", .type = ARG_FLAG, .help = "a managed catalog of that name is no error"},
+    YES_ROW, CATALOG_ROW, END};
 static const struct arg_row register_rows[] = {
     {.name = "create-database", .type = ARG_FLAG, .help = "create the database when it does not exist"},
     {.name = "if-not-exists", .type = ARG_FLAG, .help = "a catalog that shows this database already is no error"},
@@ -292,9 +300,11 @@ static const struct arg_row no_rows[] = {END};
 static const struct arg_row catalog_rows[] = {CATALOG_ROW, END};
 static const struct arg_row tree_rows[] = {
     {.name = "all", .letter = 'a', .type = ARG_FLAG, .help = "also the system schemas"}, CATALOG_ROW, END};
-static const struct arg_row drop_rows[] = {YES_ROW, CATALOG_ROW, END};
+static const struct arg_row drop_rows[] = {
+    {.name = "force", .type = ARG_FLAG, .help = "with its schemas and Delta tables (always asks)"}, YES_ROW, CATALOG_ROW, END};
 
 static const struct magic_sub subs[] = {
+    {"create", create_rows, "make a catalog for Delta tables", catalog_managed_create},
     {"register", register_rows, "show a database of an instance as a catalog", run_register},
     {"list", no_rows, "list all catalogs", run_list},
     {"show", catalog_rows, "show one catalog", run_show},
@@ -306,9 +316,10 @@ const struct magic magic_catalog = {
     .name = "catalog",
     .kinds = MAGIC_LINE,
     .group = "catalog",
-    .summary = "register databases in Unity Catalog and read it",
+    .summary = "make catalogs, register databases as catalogs, and read them",
     .help = "A registered catalog is read-only: it shows the schemas and tables that the database has at that moment.",
     .examples = "%catalog register workshop_catalog workshop/databricks_postgres --if-not-exists\n%catalog list\n"
-                "%catalog tree workshop_catalog\n%catalog drop workshop_catalog",
+                "%catalog tree workshop_catalog\n%catalog drop workshop_catalog\n"
+                "%catalog create sales --comment 'tables of the sales team' --if-not-exists",
     .subs = subs,
 };
