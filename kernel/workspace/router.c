@@ -15,9 +15,7 @@ static api_fn *const handlers[DBX_ROUTE_COUNT] = {
 static const struct {
     const char *prefix, *what;
 } later[] = {
-    {"/api/2.0/database/synced_tables", "Synced tables are"},
     {"/api/2.0/database/tables", "Database tables are"},
-    {"/api/2.0/database/instances/{}/synced_tables", "Synced tables are"},
     {"/api/2.0/database/instances/{}/roles", "Database instance roles are"},
     {"/api/2.0/database/instances/{}/failover", "Failover is"},
     {"/api/2.0/database/instances/{}/upgrade", "The upgrade to autoscaling is"},
@@ -25,7 +23,7 @@ static const struct {
     {"/api/2.0/sql/warehouses", "Making, editing and deleting SQL warehouses (there is one) is"},
     {"/api/2.0/sql/sessions", "SQL sessions are"},
     {"/api/2.0/sql", "This part of the SQL API is"},
-    {"/api/2.0/pipelines", "Pipelines are"},
+    {"/api/2.0/pipelines", "Pipelines that are not of a synced table, and their changes, are"},
     {"/api/2.0/permissions", "Object permissions are"},
     {"/api/2.0/lineage-tracking/column-lineage", "Column lineage is"},
     {"/api/2.0/lineage-tracking", "External lineage is"},

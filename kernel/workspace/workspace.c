@@ -19,6 +19,7 @@
 #include "workspace/securable.h"
 #include "workspace/server.h"
 #include "workspace/statements.h"
+#include "workspace/synced.h"
 #include "workspace/worker.h"
 
 /* A login to an instance; called on the responder's threads. */
@@ -108,7 +109,8 @@ static bool open_parts(struct workspace *ws, struct err *e)
         return false;
     ws->worker = worker_new(ws);
     ws->statements = statements_new(ws);
-    return true;
+    ws->synced = synced_open(ws, e);
+    return ws->synced != NULL;
 }
 
 struct workspace *workspace_open(const char *state_dir, struct err *e)
@@ -136,14 +138,17 @@ bool workspace_serve(struct workspace *ws, int port, struct err *e)
 static void end_work(struct workspace *ws)
 {
     instances_begin_close(ws->instances);
+    synced_begin_close(ws->synced);
     statements_begin_close(ws->statements);
     server_close(ws->server);
+    synced_close(ws->synced);
     if (ws->worker)
         worker_stop(ws->worker);
     statements_free(ws->statements);
     worker_free(ws->worker);
     instances_close(ws->instances);
     ws->server = NULL;
+    ws->synced = NULL;
     ws->statements = NULL;
     ws->worker = NULL;
     ws->instances = NULL;

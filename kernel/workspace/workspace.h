@@ -17,6 +17,7 @@
 struct clusters;
 struct instances;
 struct statements;
+struct synced;
 struct worker;
 struct server;
 
@@ -30,6 +31,7 @@ struct workspace {
     struct instances *instances;
     struct worker *worker;
     struct statements *statements;
+    struct synced *synced;
     struct server *server; /* NULL: not serving */
 };
 
