@@ -6,7 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-void lazy_load(const char *soname, const char *const *names, size_t count, void *slots)
+bool lazy_load(const char *soname, const char *const *names, size_t count, void *slots,
+               struct err *e)
 {
     void *lib = dlopen(soname, RTLD_NOW | RTLD_LOCAL);
     const char *why = lib ? NULL : dlerror();
@@ -16,7 +17,14 @@ void lazy_load(const char *soname, const char *const *names, size_t count, void 
         memcpy((char *)slots + i * sizeof function, &function, sizeof function);
     }
     if (!why)
-        return;
-    fprintf(stderr, "cannot load %s: %s\n", soname, why);
+        return true;
+    err_set(e, ERR_CONFIG, "cannot load %s: %s", soname, why);
+    err_hint(e, "install the package that holds this library, then start again");
+    return false;
+}
+
+void lazy_not_there(const struct err *why)
+{
+    fprintf(stderr, "%s\n", why->text);
     exit(127);
 }

@@ -12,32 +12,49 @@
 #define BASE_LAZY_H
 
 #include <pthread.h>
+#include <stdbool.h>
 #include <stddef.h>
 
+#include "base/err.h"
+
 /* Load `soname` and store the address of names[i] in slots[i], pointers to functions side by side.
- * Any thread; once a library. A library that was there when we were built and is gone now is fatal:
- * says so and ends the process. */
-void lazy_load(const char *soname, const char *const *names, size_t count, void *slots);
+ * Any thread; once a library. ERR_CONFIG: the library is not here, or lacks one of the functions. */
+bool lazy_load(const char *soname, const char *const *names, size_t count, void *slots,
+               struct err *e);
+/* A function of a library that did not load was called without asking first: says so, ends the
+ * process. */
+_Noreturn void lazy_not_there(const struct err *why);
 
 /*
  * All of a library but its rows, which are lists of
  *   RETURNS: R(type, name, (parameters), (arguments))    VOIDS: V(name, (parameters), (arguments))
  *   OWN: O(name), a function that the file defines itself: real_ready(), then real.name
+ * `ready` is defined as bool ready(struct err *e): whoever begins to use the library asks it first.
  */
-#define LAZY_LIBRARY(soname, RETURNS, VOIDS, OWN)                                                  \
+#define LAZY_LIBRARY(ready, soname, RETURNS, VOIDS, OWN)                                                  \
     static struct {                                                                                \
         RETURNS(LAZY_SLOT_R) VOIDS(LAZY_SLOT_V) OWN(LAZY_SLOT_O)                                   \
     } real;                                                                                        \
     static const char *const real_names[] = {                                                      \
         RETURNS(LAZY_NAME_R) VOIDS(LAZY_NAME_V) OWN(LAZY_NAME_O)};                                 \
+    static struct err real_why;                                                                    \
     static void real_load(void)                                                                    \
     {                                                                                              \
-        lazy_load(soname, real_names, sizeof real_names / sizeof *real_names, &real);              \
+        lazy_load(soname, real_names, sizeof real_names / sizeof *real_names, &real, &real_why);   \
     }                                                                                              \
-    static void real_ready(void)                                                                   \
+    bool ready(struct err *e)                                                                      \
     {                                                                                              \
         static pthread_once_t once = PTHREAD_ONCE_INIT;                                            \
         pthread_once(&once, real_load);                                                            \
+        if (real_why.code && !e->code)                                                             \
+            *e = real_why;                                                                         \
+        return real_why.code == ERR_NONE;                                                          \
+    }                                                                                              \
+    static void real_ready(void)                                                                   \
+    {                                                                                              \
+        struct err e = {0};                                                                        \
+        if (!ready(&e))                                                                            \
+            lazy_not_there(&e);                                                                    \
     }                                                                                              \
     RETURNS(LAZY_CALL_R) VOIDS(LAZY_CALL_V)
 

@@ -33,8 +33,11 @@ struct dbx_client *dbx_open(const struct dbx_options *o, struct err *e)
         free(c);
         return NULL;
     }
-    c->http = http_new();
-    return c;
+    c->http = http_new(e);
+    if (c->http)
+        return c;
+    dbx_close(c);
+    return NULL;
 }
 
 void dbx_close(struct dbx_client *c)

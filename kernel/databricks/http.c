@@ -21,9 +21,11 @@ static void global_init(void)
         bug("libcurl does not start");
 }
 
-struct http *http_new(void)
+struct http *http_new(struct err *e)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
+    if (!http_library(e))
+        return NULL;
     pthread_once(&once, global_init);
     struct http *h = xcalloc(1, sizeof *h);
     h->easy = curl_easy_init();

@@ -32,7 +32,9 @@ struct http_answer {
     bool sent;       /* bytes of the request left this machine */
 };
 
-struct http *http_new(void);
+/* NULL: libcurl does not load. */
+struct http *http_new(struct err *e);
+bool http_library(struct err *e); /* base/lazy.h */
 void http_free(struct http *h);
 /* true: an answer with any status. false: none came (ERR_CONNECT, ERR_TIMEOUT, ERR_TOO_BIG, ERR_CANCELLED; answer->sent
  * is set then too). The caller releases answer->body either way. Secrets do not appear in errors. */

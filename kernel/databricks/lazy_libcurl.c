@@ -7,6 +7,7 @@
 #include <stdarg.h>
 
 #include "base/lazy.h"
+#include "databricks/http.h"
 
 #undef curl_easy_setopt
 #undef curl_easy_getinfo
@@ -35,7 +36,7 @@
 
 #define OWN(O) O(curl_easy_setopt) O(curl_easy_getinfo)
 
-LAZY_LIBRARY("libcurl.so.4", RETURNS, VOIDS, OWN)
+LAZY_LIBRARY(http_library, "libcurl.so.4", RETURNS, VOIDS, OWN)
 
 /* The value of an option is a long, a pointer or a curl_off_t: one register each on the 64-bit machines we build for. */
 _Static_assert(sizeof(void *) == sizeof(long) && sizeof(curl_off_t) == sizeof(long), "one size for every option's value");

@@ -24,6 +24,9 @@ struct pg_conn {
     char type_text[32];
 };
 
+/* base/lazy.h: asked before anything else of libpq. */
+bool pg_library(struct err *e);
+
 /* The fields of a failed result. Sets ERR_SQL (ERR_CONNECT for a FATAL one) unless *e is set. Returns false. */
 bool pg_result_err(const PGresult *res, struct err *e);
 /* ERR_CONNECT with the server's farewell or libpq's message. Returns false. */

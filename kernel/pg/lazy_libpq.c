@@ -5,6 +5,7 @@
 #include <libpq-fe.h>
 
 #include "base/lazy.h"
+#include "pg/internal.h"
 
 #define RETURNS(R)                                                                                                     \
     R(PGconn *, PQconnectStartParams, (const char *const *k, const char *const *v, int x), (k, v, x))                  \
@@ -66,4 +67,4 @@
 
 #define OWN(O) /* none */
 
-LAZY_LIBRARY("libpq.so.5", RETURNS, VOIDS, OWN)
+LAZY_LIBRARY(pg_library, "libpq.so.5", RETURNS, VOIDS, OWN)

@@ -53,6 +53,8 @@ static void note_secrets(struct pg_keywords *k)
 bool pg_keywords_init(struct pg_keywords *k, const struct pg_params *p, struct err *e)
 {
     *k = (struct pg_keywords){0};
+    if (!pg_library(e))
+        return false;
     if (p->conninfo) {
         char *why = NULL;
         k->parsed = PQconninfoParse(p->conninfo, &why);
@@ -104,7 +106,8 @@ void pg_keywords_release(struct pg_keywords *k)
         if (o->val && strstr(o->keyword, "password"))
             explicit_bzero(o->val, strlen(o->val));
     }
-    PQconninfoFree(k->parsed);
+    if (k->parsed)
+        PQconninfoFree(k->parsed);
     free(k->options);
 }
 

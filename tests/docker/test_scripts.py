@@ -3,6 +3,7 @@
 apt, dpkg, sudo, jupyter are replaced by small recorders on PATH: what is tested is what the scripts ask of them.
 """
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -243,6 +244,16 @@ def test_runtime_packages_of_a_program(tools):
     done = tools.run("sh", str(DOCKER / "runtime-packages.sh"), os.path.realpath("/bin/ls"))
     assert done.returncode == 0, done.stderr
     assert "libc6" in done.stdout.split()
+
+
+def test_runtime_packages_hold_the_libraries_of_first_use(tools):
+    sonames = [name for source in (ROOT / "kernel").glob("*/*.c")
+               for name in re.findall(r'^LAZY_LIBRARY\(\w+, "([^"]+)"', source.read_text(), re.M)]
+    assert {"libcurl.so.4", "libpq.so.5"} <= set(sonames)
+    packages = tools.run("sh", str(DOCKER / "runtime-packages.sh"), os.path.realpath("/bin/ls")).stdout.split()
+    for soname in sonames:
+        owner = subprocess.check_output(["dpkg-query", "-S", f"*/{soname}"], text=True).split(":")[0]
+        assert owner in packages, soname
 
 
 def test_runtime_packages_names_a_missing_library(tools):
