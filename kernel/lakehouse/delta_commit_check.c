@@ -156,13 +156,27 @@ static bool check_partitions(const struct delta_commit *c, const struct delta_sn
            err_set(e, ERR_INVALID_PARAMETER, "the partition columns of a table change only when all its rows are replaced");
 }
 
+/* In-commit timestamps are on in our tables, and stay on in others, also when the properties are set anew. */
+static void keep_in_commit_time(struct delta_commit *c, const struct delta_snapshot *base)
+{
+    static const char *const names[] = {"delta.enableInCommitTimestamps", "delta.inCommitTimestampEnablementVersion",
+                                        "delta.inCommitTimestampEnablementTimestamp"};
+    if (!base) {
+        json_object_set_new(c->configuration, names[0], json_string("true"));
+        return;
+    }
+    bool on = delta_flag(base->configuration, names[0]) && !json_object_get(c->configuration, names[0]);
+    for (size_t i = 0; on && i < ARRAY_LEN(names); i++)
+        if (delta_property(base, names[i]))
+            json_object_set(c->configuration, names[i], json_object_get(base->configuration, names[i]));
+}
+
 static bool check_metadata(struct delta_commit *c, const struct delta_snapshot *base, struct err *e)
 {
     if (!c->has_metadata)
         return base || err_set(e, ERR_INVALID_PARAMETER, "a new table needs a schema");
-    if (!base)
-        json_object_set_new(c->configuration, "delta.enableInCommitTimestamps", json_string("true"));
-    return delta_properties_check(c->configuration, e) &&
+    keep_in_commit_time(c, base);
+    return delta_properties_check(c->configuration, base ? base->configuration : NULL, e) &&
            delta_schema_check(&c->schema, c->partition_columns, c->n_partition_columns, c->configuration, e) &&
            check_partitions(c, base, e);
 }

@@ -74,8 +74,9 @@ bool delta_may_write(const struct delta_snapshot *s, struct err *e);
  * is enough. */
 json_t *delta_protocol_needed(const struct delta_schema *schema, const json_t *configuration,
                               const struct delta_snapshot *now);
-/* Known properties with values we keep to; ERR_INVALID_PARAMETER or ERR_NOT_IMPLEMENTED says which is not. */
-bool delta_properties_check(const json_t *configuration, struct err *e);
+/* Known properties with values we keep to; ERR_INVALID_PARAMETER or ERR_NOT_IMPLEMENTED says which is not. What is as in `before`
+ * (may be NULL) stays unasked: the write gate judges a table that is there. */
+bool delta_properties_check(const json_t *configuration, const json_t *before, struct err *e);
 bool delta_flag(const json_t *configuration, const char *name);
 /* Names, reserved names and partition columns of a schema that is to be written. */
 bool delta_schema_check(const struct delta_schema *s, char *const *partition_columns, size_t n, const json_t *configuration,

@@ -71,14 +71,15 @@ static bool check(const char *name, const char *value, struct err *e)
                    r->values, value);
 }
 
-bool delta_properties_check(const json_t *configuration, struct err *e)
+bool delta_properties_check(const json_t *configuration, const json_t *before, struct err *e)
 {
     const char *name;
     json_t *value;
     json_object_foreach((json_t *)(uintptr_t)configuration, name, value) {
         if (!json_is_string(value))
             return err_set(e, ERR_INVALID_PARAMETER, "the table property '%.100s' has a value that is no text", name);
-        if (!check(name, json_string_value(value), e))
+        const char *was = jx_get_str(before, name, NULL);
+        if ((!was || strcmp(was, json_string_value(value)) != 0) && !check(name, json_string_value(value), e))
             return false;
     }
     return true;
