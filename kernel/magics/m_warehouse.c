@@ -86,7 +86,7 @@ const struct magic magic_warehouse = {
     .help = "The lines below are Databricks SQL: Delta tables, and the tables of registered databases beside them. Statements run one "
             "after the other, each is committed by itself, and the first error ends the cell. USE CATALOG and USE SCHEMA hold for the "
             "cells that follow.",
-    .examples = "%%warehouse\nSELECT current_catalog(), current_schema();\n%%warehouse --limit 5\nSELECT * FROM main.shop.orders",
+    .examples = "%%warehouse --limit 5\nSELECT * FROM main.shop.orders;\nSELECT current_catalog(), current_schema()",
     .args = rows,
     .run = run,
 };

@@ -97,6 +97,10 @@ static void check_example(const struct magic *m, struct arena *a, const char *co
         while (word < n && args[word] != ' ')
             word++;
         const struct magic_sub *s = help_sub(m, args, word);
+        if (!s && !*m->subs->name) { /* the default takes the word as an argument */
+            s = m->subs;
+            word = 0;
+        }
         assert_non_null(s);
         rows = s->args;
         args += word;
