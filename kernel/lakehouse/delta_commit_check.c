@@ -165,9 +165,9 @@ static void keep_in_commit_time(struct delta_commit *c, const struct delta_snaps
         json_object_set_new(c->configuration, names[0], json_string("true"));
         return;
     }
-    bool on = delta_flag(base->configuration, names[0]) && !json_object_get(c->configuration, names[0]);
+    bool on = delta_flag(base->configuration, names[0]);
     for (size_t i = 0; on && i < ARRAY_LEN(names); i++)
-        if (delta_property(base, names[i]))
+        if (delta_property(base, names[i]) && !json_object_get(c->configuration, names[i]))
             json_object_set(c->configuration, names[i], json_object_get(base->configuration, names[i]));
 }
 
