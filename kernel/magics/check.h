@@ -17,6 +17,9 @@ enum { CHECK_FILE_MAX = 256 << 10, CHECKS_MAX = 50, HINTS_MAX = 10, CHECK_TIMEOU
 /* Names (ids) of all checks that can be found, in order of name. Any thread; nothing when there is no folder. */
 void check_names(void (*add)(void *self, const char *id), void *self);
 
+/* Append where checks are looked for, in words: "in /x/notebooks/checks". */
+void check_place(struct buf *out);
+
 /* Read and validate NAME.json. ERR_NOT_FOUND lists near names, ERR_MALFORMED names the place. The caller owns
  * the result. */
 json_t *check_load(const char *name, struct err *e);

@@ -50,6 +50,19 @@ static char *checks_folder(void)
     return found;
 }
 
+void check_place(struct buf *out)
+{
+    const char *told = getenv("LAKEBASE_NOTEBOOKS");
+    char *folder = checks_folder(), *at = getcwd(NULL, 0);
+    if (folder)
+        buf_printf(out, "in %s%s", folder, told && *told ? ", which LAKEBASE_NOTEBOOKS names" : "");
+    else
+        buf_printf(out, "in a folder checks or notebooks/checks of %s, and of the folders above it",
+                   at ? at : "the notebook's folder");
+    free(folder);
+    free(at);
+}
+
 static int by_text(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
 
 void check_names(void (*add)(void *self, const char *id), void *self)
@@ -83,6 +96,16 @@ static void keep_name(void *self, const char *id)
     k->names[k->n++] = xstrdup(id);
 }
 
+static void hint_at_place(struct err *e)
+{
+    struct buf place;
+    buf_init(&place, 1 << 16);
+    check_place(&place);
+    err_hint(e, "there are no checks %s; open the workshop's notebooks, or name their folder in LAKEBASE_NOTEBOOKS",
+             buf_str(&place));
+    buf_release(&place);
+}
+
 static bool no_such_check(const char *name, struct err *e)
 {
     struct known k = {.n = 0};
@@ -95,7 +118,7 @@ static bool no_such_check(const char *name, struct err *e)
     for (size_t i = 0; i < k.n; i++)
         buf_printf(&list, "%s%s", i ? ", " : "", k.names[i]);
     if (k.n == 0)
-        err_hint(e, "no folder with checks was found above the notebook; LAKEBASE_NOTEBOOKS names one");
+        hint_at_place(e);
     else if (near)
         err_hint(e, "did you mean %s?", near);
     else

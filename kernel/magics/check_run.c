@@ -103,10 +103,11 @@ static bool rows_equal(struct probe *p, const json_t *rows)
 
 /* ---- what was found, in words ---- */
 
+/* A value that stands alone. */
 static void put_text(struct buf *out, const char *text)
 {
     char shown[FOUND_MAX];
-    const char *t = text ? text : "NULL";
+    const char *t = !text ? "no value (NULL)" : *text ? text : "an empty text";
     err_copy(shown, sizeof shown, t, strlen(t));
     buf_puts(out, shown);
 }
@@ -117,7 +118,8 @@ static void put_rows(struct probe *p)
         buf_puts(&p->found, i ? ", (" : "(");
         for (size_t j = 0; j < p->rows.n_columns && p->found.len < FOUND_MAX; j++) {
             buf_puts(&p->found, j ? ", " : "");
-            put_text(&p->found, cell(p, i, j));
+            const char *text = cell(p, i, j);
+            text ? put_text(&p->found, text) : buf_puts(&p->found, "NULL");
         }
         buf_puts(&p->found, ")");
     }
@@ -317,7 +319,7 @@ static bool judge_fields(struct probe *p, const json_t *object, const json_t *fi
             if (text)
                 put_text(&p->found, text);
             else
-                buf_printf(&p->found, "without %s", key);
+                buf_printf(&p->found, "no %s", key);
         }
         free(text);
         if (!ok)

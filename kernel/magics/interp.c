@@ -140,6 +140,23 @@ static const struct magic_sub *take_sub(struct magic_ctx *ctx, const struct magi
     return sub;
 }
 
+/* The usage in the hint of args_parse, which does not know the command's name. */
+static void name_usage(const struct magic *m, const struct magic_sub *sub, struct err *e)
+{
+    static const char usage[] = "usage: ";
+    char hint[sizeof e->hint];
+    struct buf sign;
+    if (strncmp(e->hint, usage, strlen(usage)) != 0)
+        return;
+    buf_init(&sign, 200);
+    help_sign(m, &sign);
+    memcpy(hint, e->hint, sizeof hint);
+    e->hint[0] = '\0';
+    err_hint(e, "%s%s%s%s %s", usage, buf_str(&sign), sub && *sub->name ? " " : "", sub ? sub->name : "",
+             hint + strlen(usage));
+    buf_release(&sign);
+}
+
 static bool run_magic(struct magic_ctx *ctx, const struct cell_item *item, struct err *e)
 {
     size_t len = strlen(item->name);
@@ -165,6 +182,8 @@ static bool run_magic(struct magic_ctx *ctx, const struct cell_item *item, struc
         return show_help(ctx, m, sub);
     const struct args *args = args_parse(ctx->arena, sub ? sub->args : m->args, ctx->args, ctx->args_len, ctx->line,
                                          ctx->column, e);
+    if (!args)
+        name_usage(m, sub, e);
     return args && (sub ? sub->run : m->run)(ctx, args, e);
 }
 

@@ -26,9 +26,9 @@ static bool run(struct magic_ctx *ctx, const struct args *args, struct err *e)
     if (status == 0)
         return true;
     if (WIFSIGNALED(status))
-        return err_set(e, ERR_BAD_REQUEST, "bash was ended by signal %d (%s)", WTERMSIG(status),
+        return err_set(e, ERR_SCRIPT, "bash was ended by signal %d (%s)", WTERMSIG(status),
                        strsignal(WTERMSIG(status)));
-    return err_set(e, ERR_BAD_REQUEST, "bash ended with exit status %d", WEXITSTATUS(status));
+    return err_set(e, ERR_SCRIPT, "bash ended with exit status %d", WEXITSTATUS(status));
 }
 
 const struct magic magic_bash = {

@@ -5,6 +5,7 @@
 #include "base/xalloc.h"
 #include "magics/check.h"
 #include "magics/session.h"
+#include "magics/statement.h"
 
 static bool run_check(struct magic_ctx *ctx, const struct args *args, struct err *e)
 {
@@ -67,7 +68,16 @@ static bool run_list(struct magic_ctx *ctx, const struct args *args, struct err 
     table_add_column(&t, "check", NULL, TABLE_LEFT);
     table_add_column(&t, "title", NULL, TABLE_LEFT);
     check_names(show_name, &t);
-    sink_table(ctx->out, &t);
+    if (t.seen > 0) {
+        statement_show(ctx, &t);
+    } else {
+        struct buf place;
+        buf_init(&place, 1 << 16);
+        check_place(&place);
+        sink_printf(ctx->out, "There are no checks %s. Open the workshop's notebooks, or name their folder in "
+                              "LAKEBASE_NOTEBOOKS.\n", buf_str(&place));
+        buf_release(&place);
+    }
     table_release(&t);
     return true;
 }

@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/jx.h"
 #include "base/xalloc.h"
@@ -69,6 +70,9 @@ static void test_errors_have_places(void **state)
     shows("%%nothing\nx", "there is no magic %%nothing");
     shows("%version\n%instance show --al x\n", "LINE 2: %instance show --al x\n                       ^^^^");
     shows("%version\n%nope\n%version", "CELL:  part 2 of 3 (line 2) failed; the rest was not run");
+    shows("%instance create", "HINT:  usage: %instance create [--capacity");
+    shows("%use", "HINT:  usage: %use ALIAS");
+    shows("%%sql --limit x\nSELECT 1", "HINT:  usage: %sql [--on ALIAS]");
     shows("%sql", "%sql needs a statement");
     shows("%%sql --limit 0\nSELECT 1", "--limit is between 1 and 10000");
     shows("%%sql --limit 10001\nSELECT 1", "--limit is between 1 and 10000");
@@ -124,6 +128,27 @@ static void test_help(void **state)
     shows("\\timing on", "Timing is on.");
 }
 
+static void test_no_checks(void **state)
+{
+    (void)state;
+    char *was = getcwd(NULL, 0);
+    const char *told = getenv("LAKEBASE_NOTEBOOKS");
+    char *kept = xstrdup(told);
+    unsetenv("LAKEBASE_NOTEBOOKS");
+    assert_int_equal(chdir("/tmp"), 0);
+    shows("%lab list", "There are no checks in a folder checks or notebooks/checks of /tmp, and of the folders above it.");
+    assert_null(c.error);
+    shows("%lab check x", "HINT:  there are no checks in a folder");
+    setenv("LAKEBASE_NOTEBOOKS", "/nonexistent", 1);
+    shows("%lab list", "There are no checks in /nonexistent/checks, which LAKEBASE_NOTEBOOKS names.");
+    unsetenv("LAKEBASE_NOTEBOOKS");
+    if (kept)
+        setenv("LAKEBASE_NOTEBOOKS", kept, 1);
+    assert_int_equal(chdir(was), 0);
+    free(kept);
+    free(was);
+}
+
 static void test_bash(void **state)
 {
     (void)state;
@@ -136,7 +161,7 @@ static void test_bash(void **state)
     assert_string_equal(cells_run(&c,
                                   "%%bash\necho $SOME_TOKEN$PGPASSWORD$SOMETHING; cat; env | grep -c hidden; true"),
                                       "seen\n0\n");
-    shows("%%bash\necho before; exit 3", "before\nBadRequest: bash ended with exit status 3");
+    shows("%%bash\necho before; exit 3", "before\nScriptFailed: bash ended with exit status 3");
     shows("%%bash\nkill -TERM $$", "bash was ended by signal 15");
     shows("%%bash\nps -o args= -p $$", "bash /dev/fd/3");
     shows("%%bash x\ntrue", "one word too many");
@@ -312,6 +337,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_errors_have_places, open_cells, close_cells),
         cmocka_unit_test_setup_teardown(test_secrets_are_not_shown, open_cells, close_cells),
         cmocka_unit_test_setup_teardown(test_help, open_cells, close_cells),
+        cmocka_unit_test_setup_teardown(test_no_checks, open_cells, close_cells),
         cmocka_unit_test_setup_teardown(test_bash, open_cells, close_cells),
         cmocka_unit_test_setup_teardown(test_bash_interrupt, open_cells, close_cells),
         cmocka_unit_test(test_complete),
