@@ -51,20 +51,18 @@ static bool run_atomic(struct magic_ctx *ctx, struct connection *c, const char *
         err_hint(e, "COMMIT or ROLLBACK first");
         return false;
     }
-    if (!pg_run(c->pg, "BEGIN", ctx->cancel, e))
-        return false;
-    if (statement_run_all(ctx, c, sql, len, s, e)) {
-        bool ok = pg_run(c->pg, "COMMIT", ctx->cancel, e);
-        if (!ok && e->code == ERR_SQL)
-            say_undone(e); /* a deferred constraint */
-        c->in_tx = false;
-        return ok;
-    }
+    /* An interrupt may come between any two of them, also when the server has done the first. */
+    bool ran = pg_run(c->pg, "BEGIN", ctx->cancel, e) && statement_run_all(ctx, c, sql, len, s, e);
+    bool ok = ran && pg_run(c->pg, "COMMIT", ctx->cancel, e);
     struct err undo = {0};
-    if (pg_alive(c->pg) && pg_tx_state(c->pg) != PG_TX_IDLE && pg_run(c->pg, "ROLLBACK", NULL, &undo))
-        say_undone(e);
-    c->in_tx = false;
-    return false;
+    if (!ok && pg_alive(c->pg) && pg_tx_state(c->pg) != PG_TX_IDLE) {
+        if (pg_run(c->pg, "ROLLBACK", NULL, &undo))
+            say_undone(e);
+    } else if (ran && !ok && e->code == ERR_SQL) {
+        say_undone(e); /* a deferred constraint */
+    }
+    connect_used(c, ok, e);
+    return ok;
 }
 
 static bool run(struct magic_ctx *ctx, const struct args *args, struct err *e)

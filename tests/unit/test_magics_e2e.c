@@ -213,9 +213,15 @@ static void stream_and_fire(void *self, bool to_stderr, const char *text, size_t
         cancel_fire(&firing->cancel);
 }
 
+static void show_and_fire(void *self, enum sink_show how, json_t *data, json_t *metadata, const char *id)
+{
+    cells_show(self, how, data, metadata, id);
+    stream_and_fire(self, false, "", 0);
+}
+
 static const char *run_and_interrupt(struct cells *c, const char *code)
 {
-    struct sink sink = {.self = c, .stream = stream_and_fire, .show = cells_show};
+    struct sink sink = {.self = c, .stream = stream_and_fire, .show = show_and_fire};
     struct cell_run run = {.code = code, .len = strlen(code), .out = &sink, .cancel = &c->cancel};
     json_decref(c->error);
     c->error = NULL;
@@ -250,6 +256,22 @@ static void test_interrupt(void **state)
     assert_string_equal(run_and_interrupt(&c,
                                           "%%sql --timeout 1h\nDO $$ BEGIN RAISE NOTICE 'ready'; PERFORM pg_sleep(600); END $$"),
                         "KeyboardInterrupt");
+    cells_close(&c);
+}
+
+/* Between the last statement and its COMMIT: nothing is kept, and the transaction is not left open. */
+static void test_interrupt_of_an_atomic_cell(void **state)
+{
+    (void)state;
+    struct cells c;
+    need_workspace();
+    cells_open(&c);
+    shows(&c, "%connect talk\nCREATE TABLE atomic_cell (i int)", "CREATE TABLE");
+    assert_string_equal(run_and_interrupt(&c, "%%sql --atomic\nINSERT INTO atomic_cell VALUES (1);\nSELECT 'ready'"),
+                        "KeyboardInterrupt");
+    assert_non_null(strstr(buf_str(&c.text), "ready"));
+    shows(&c, "SELECT count(*) || ' kept' AS rows FROM atomic_cell", "0 kept");
+    shows(&c, "ROLLBACK", "there is no transaction in progress");
     cells_close(&c);
 }
 
@@ -411,6 +433,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_scripts),          cmocka_unit_test(test_interrupt),
+        cmocka_unit_test(test_interrupt_of_an_atomic_cell),
             cmocka_unit_test(test_results_and_displays),
         cmocka_unit_test(test_consent),          cmocka_unit_test(test_consent_far_away),
             cmocka_unit_test(test_password_is_asked),
