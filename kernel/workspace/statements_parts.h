@@ -28,7 +28,8 @@ struct statement {
     size_t n_chunks, bytes;
     int64_t rows;
     bool truncated;
-    struct err error;       /* with places turned into text already */
+    struct err error;
+    char place[96];         /* what the message ends with: SQLSTATE, line, column */
     /* Under the lock of struct statements. */
     enum statement_state state;
     int refs;

@@ -1,10 +1,10 @@
 /* One statement in the lakehouse worker: rows into chunks, errors with their place, lineage of what really ran. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/jx.h"
 #include "base/log.h"
-#include "base/utf8.h"
 #include "base/xalloc.h"
 #include "workspace/lake_catalog.h"
 #include "workspace/lineage.h"
@@ -78,30 +78,23 @@ static void record_lineage(struct workspace *ws, const struct statement *st, con
     }
 }
 
-/* "; line 2 pos 7", as Databricks SQL ends its messages: the line from 1, the column from 0. Says it in e->text, with the
- * SQLSTATE in front. */
-static void tell_place(struct err *e, const char *sql)
+/* " SQLSTATE: 42P01; line 2 pos 7", as Databricks SQL ends its messages: the line from 1, the column from 0. */
+static void tell_place(struct statement *st, const char *sql)
 {
-    char suffix[96] = "";
+    const struct err *e = &st->error;
     size_t used = 0;
     if (e->sqlstate[0] && !strstr(e->text, "SQLSTATE"))
-        used = (size_t)snprintf(suffix, sizeof suffix, " SQLSTATE: %s", e->sqlstate);
-    if (e->position > 0) {
-        int line = 1, column = 0, at = 1;
-        for (const char *p = sql; *p && at < e->position; p++) {
-            bool newline = *p == '\n';
-            line += newline;
-            column = newline ? 0 : column + ((p[1] & 0xc0) != 0x80);
-            at += (p[1] & 0xc0) != 0x80;
-        }
-        snprintf(suffix + used, sizeof suffix - used, "; line %d pos %d", line, column);
+        used = (size_t)snprintf(st->place, sizeof st->place, " SQLSTATE: %s", e->sqlstate);
+    if (e->position < 1)
+        return;
+    int line = 1, column = 0, at = 1;
+    for (const char *p = sql; *p && at < e->position; p++) {
+        bool next = (p[1] & 0xc0) != 0x80; /* the next byte begins a character */
+        line += *p == '\n';
+        column = *p == '\n' ? 0 : column + next;
+        at += next;
     }
-    size_t len = strlen(e->text), more = strlen(suffix);
-    if (len + more >= sizeof e->text)
-        len = sizeof e->text - more - 1;
-    while (len > 0 && (e->text[len] & 0xc0) == 0x80)
-        len--;
-    memcpy(e->text + len, suffix, more + 1);
+    snprintf(st->place + used, sizeof st->place - used, "; line %d pos %d", line, column);
 }
 
 bool statement_run(struct workspace *ws, struct statement *st)
@@ -114,7 +107,7 @@ bool statement_run(struct workspace *ws, struct statement *st)
         st->truncated = jx_get_bool(done, "truncated", false);
         record_lineage(ws, st, done);
     } else {
-        tell_place(&st->error, jx_get_str(st->job, "sql", ""));
+        tell_place(st, jx_get_str(st->job, "sql", ""));
     }
     json_decref(done);
     lake_session_release(&r.session);

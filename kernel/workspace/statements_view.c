@@ -23,12 +23,13 @@ static const char *error_code(const struct err *e)
     return e->code == ERR_RATE_LIMIT ? "RESOURCE_EXHAUSTED" : "BAD_REQUEST";
 }
 
-static void put_error(const struct err *e, struct statement_status *out)
+static void put_error(const struct statement *st, struct statement_status *out)
 {
+    const struct err *e = &st->error;
     out->error = xcalloc(1, sizeof *out->error);
     out->error->error_code = xstrdup(error_code(e));
-    out->error->message = xasprintf("%s%s%s%s%s", e->text, e->detail[0] ? ": " : "", e->detail, e->hint[0] ? "; " : "",
-                                    e->hint);
+    out->error->message = xasprintf("%s%s%s%s%s%s", e->text, e->detail[0] ? ": " : "", e->detail, e->hint[0] ? "; " : "",
+                                    e->hint, st->place);
     if (e->sqlstate[0])
         out->sql_state = xstrdup(e->sqlstate);
 }
@@ -91,7 +92,7 @@ bool statement_describe(const struct statement *st, enum statement_state state, 
     out->status = xcalloc(1, sizeof *out->status);
     out->status->state = xstrdup(names[state]);
     if (state == ST_FAILED)
-        put_error(&st->error, out->status);
+        put_error(st, out->status);
     if (state != ST_SUCCEEDED)
         return true;
     out->manifest = xcalloc(1, sizeof *out->manifest);

@@ -73,10 +73,11 @@ static int listen_new(struct worker *w, struct err *e)
     return -1;
 }
 
-/* What a worker needs to find its library, and sanitizers their options; no secret of the caller's environment. */
+/* What a worker needs to find its library, and sanitizers their options; no secret of the caller's environment, and no home
+ * either: libraries would look for passwords and certificates there. */
 static bool passes(const char *entry)
 {
-    static const char *const prefixes[] = {"LAKEBASE_", "PATH=", "HOME=", "LANG=", "LC_ALL=", "VIRTUAL_ENV=",
+    static const char *const prefixes[] = {"LAKEBASE_", "PATH=", "LANG=", "LC_ALL=", "VIRTUAL_ENV=",
                                            "ASAN_OPTIONS=", "UBSAN_OPTIONS=", "TSAN_OPTIONS=", "LSAN_OPTIONS="};
     for (size_t i = 0; i < ARRAY_LEN(prefixes); i++) {
         if (strncmp(entry, prefixes[i], strlen(prefixes[i])) == 0)
@@ -88,17 +89,19 @@ static bool passes(const char *entry)
 static bool spawn_worker(struct worker *w, int listening, int log, pid_t *pid, struct err *e)
 {
     struct server_user user;
-    const char *env[ENV_MAX + 2];
+    const char *env[ENV_MAX + 3];
     size_t n = 0;
     char fd[16];
     if (!server_user_find(&user, e))
         return false;
     char *state = xasprintf("LAKEBASE_STATE_DIR=%s", w->ws->state_dir);
+    char *home = xasprintf("HOME=%s/lakehouse", w->ws->state_dir);
     for (char **p = environ; *p && n < ENV_MAX; p++) {
         if (passes(*p))
             env[n++] = *p;
     }
     env[n++] = state;
+    env[n++] = home;
     env[n] = NULL;
     snprintf(fd, sizeof fd, "%d", listening);
     /* Our own program, also when its file was replaced meanwhile or its folder is closed to the server user. */
@@ -108,6 +111,7 @@ static bool spawn_worker(struct worker *w, int listening, int log, pid_t *pid, s
                       .user = &user};
     bool ok = spawn_start(&s, pid, e);
     free(state);
+    free(home);
     return ok;
 }
 
