@@ -90,13 +90,8 @@ bool snapshot_load(struct sync_job *j, struct err *e);
 bool snapshot_refresh(struct sync_job *j, struct err *e); /* chooses SWAP or DIFF */
 bool incremental_apply(struct sync_job *j, struct err *e);
 
-/* run.c: connect, read the newest version. Used by verify too. */
-bool job_begin(struct sync_job *j, struct err *e);
-void job_end(struct sync_job *j);
+/* load.c */
 void job_progress(struct sync_job *j, enum sync_phase phase, int64_t rows, bool now);
-
-/* verify.c */
-bool verify_job(struct sync_job *j, size_t most, struct sync_difference *out, struct err *e);
 
 /* ---- follow.c: waiting for the next commit ---- */
 struct follow *follow_open(const char *root, struct err *e);

@@ -142,19 +142,12 @@ static bool run_job(struct sync_job *j, struct err *e)
     }
 }
 
-void job_end(struct sync_job *j)
+static void job_end(struct sync_job *j)
 {
     drop_source(j);
     state_release(&j->state);
     pg_close(j->pg);
     free(j->target);
-}
-
-bool job_begin(struct sync_job *j, struct err *e)
-{
-    return connect_job(j, e) && state_read(j, e) &&
-           (j->state.exists || err_set(e, ERR_INVALID_STATE, "the synced table was never loaded")) &&
-           read_source(j, j->state.version, e);
 }
 
 bool sync_run(struct lake *lake, const struct sync_spec *spec, const struct sync_watch *watch, struct sync_result *out,
@@ -164,15 +157,6 @@ bool sync_run(struct lake *lake, const struct sync_spec *spec, const struct sync
     bool ok = run_job(&j, e);
     if (ok)
         *out = j.result;
-    job_end(&j);
-    return ok;
-}
-
-bool sync_verify(struct lake *lake, const struct sync_spec *spec, const struct sync_watch *watch, size_t most,
-                 struct sync_difference *out, struct cancel *cancel, struct err *e)
-{
-    struct sync_job j = {.lake = lake, .spec = spec, .watch = watch, .cancel = cancel, .target = quoted_target(spec)};
-    bool ok = verify_job(&j, most, out, e);
     job_end(&j);
     return ok;
 }

@@ -9,7 +9,6 @@
 #ifndef SYNC_SYNC_H
 #define SYNC_SYNC_H
 
-#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -92,12 +91,5 @@ bool sync_run(struct lake *lake, const struct sync_spec *spec, const struct sync
 bool sync_follow(struct lake *lake, const struct sync_spec *spec, const struct sync_watch *watch, struct cancel *cancel,
                  struct err *e);
 
-/* How target and source differ at the version that the state row names. Keys as JSON texts, at most `most` of each kind. */
-struct sync_difference {
-    int64_t version, source_rows, target_rows, missing, extra, changed;
-    json_t *examples; /* [{"kind": "missing", "key": {"id": "7"}}, …]; caller decrefs */
-};
-bool sync_verify(struct lake *lake, const struct sync_spec *spec, const struct sync_watch *watch, size_t most,
-                 struct sync_difference *out, struct cancel *cancel, struct err *e);
 
 #endif

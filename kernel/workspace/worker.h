@@ -4,7 +4,7 @@
  * independent, and a job that loses its worker ends with ERR_UNAVAILABLE.
  *
  * Frames, both ways: 4 bytes length (big-endian, at most WORKER_FRAME_MAX), then one JSON object.
- *   server → worker  {"job": "statement" | "sync" | "verify", …}   first frame
+ *   server → worker  {"job": "statement" | "sync", …}   first frame
  *                    {"answer": …} or {"error": {code, message, sqlstate, position}}   to a call
  *                    {"cancel": true}                               any time
  *   worker → server  {"call": method, "args": {…}}                  a question to Unity Catalog; answered before anything else
@@ -14,7 +14,9 @@
  * job "statement": sql, catalog, schema, principal, parameters [{name, value, type}], row_limit, byte_limit.
  *   events: "columns" {columns: [{name, type_name, type_text, type_precision, type_scale, position}]}, then "rows" {rows: [[text|null]]}.
  *   done: {row_count, truncated, catalog, schema, sources, target}
- * job "sync": {id: synced table, …}: see sync/sync.h and workspace/api_synced_tables.c.
+ * job "sync": the fields of struct sync_spec (sync/sync.h), and follow: true to go on until cancelled. Its one call is
+ *   writer_login {} → {host, port, dbname, user, password, sslrootcert}: a login of one hour for the writer role. Events:
+ *   "progress" {phase, version, rows, total}, "applied" {method, version, timestamp, upserted, deleted, skipped, rows}; done: as applied.
  *
  * Calls of a statement (all check the job's principal; names are arrays of 1 to 3 parts, full by then):
  *   resolve        {name: [c, s, t], write}            → {kind: "delta", full_name, location} |

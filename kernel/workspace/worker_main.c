@@ -25,7 +25,6 @@ static const struct {
 } jobs[] = {
     {"statement", worker_statement},
     {"sync", worker_sync},
-    {"verify", worker_verify},
 };
 
 struct process {

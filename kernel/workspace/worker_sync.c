@@ -1,4 +1,4 @@
-/* The jobs "sync" and "verify": the sync engine with its rows from the lakehouse, its connection by the server's word. */
+/* The job "sync": the sync engine with its rows from the lakehouse, its connection by the server's word. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,7 +8,7 @@
 #include "sync/sync.h"
 #include "workspace/worker_job.h"
 
-enum { KEY_MAX = 32, EXAMPLES = 20 };
+enum { KEY_MAX = 32 };
 
 struct job {
     struct worker_ctx *x;
@@ -87,20 +87,5 @@ bool worker_sync(struct worker_ctx *x, const json_t *in, json_t **done, struct e
     if (!sync_run(worker_lake(x), &j.spec, &watch, &result, worker_cancel(x), e))
         return false;
     *done = result_json(&result);
-    return true;
-}
-
-bool worker_verify(struct worker_ctx *x, const json_t *in, json_t **done, struct err *e)
-{
-    struct job j;
-    struct sync_difference d = {0};
-    if (!take_job(x, in, &j, e))
-        return false;
-    struct sync_watch watch = {.self = &j, .connect = connect_writer};
-    if (!sync_verify(worker_lake(x), &j.spec, &watch, EXAMPLES, &d, worker_cancel(x), e))
-        return false;
-    *done = json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:o}", "version", (json_int_t)d.version, "source_rows",
-                      (json_int_t)d.source_rows, "target_rows", (json_int_t)d.target_rows, "missing", (json_int_t)d.missing,
-                      "extra", (json_int_t)d.extra, "changed", (json_int_t)d.changed, "examples", d.examples);
     return true;
 }
