@@ -1,6 +1,6 @@
 /*
  * The Delta log on the command line, for tests only: what kernel/lakehouse/delta.h sees in a table, as JSON, and commits as
- * JSON tells it. Built by conftest.py. It reads and writes no data file: tests make those with deltalake.
+ * JSON tells it. Built by delta_tool.py. It reads and writes no data file: tests make those with deltalake.
  *
  *   delta_tool snapshot ROOT VERSION | history ROOT LIMIT | changes ROOT FROM TO | at ROOT MILLISECONDS | commit ROOT < JSON
  *
