@@ -67,6 +67,8 @@ enum duckdb_type {
     F(uint64_t *, vector_get_validity, (duckdb_vector v)) \
     F(void, vector_ensure_validity_writable, (duckdb_vector v)) \
     F(void, vector_assign_string_element_len, (duckdb_vector v, idx_t row, const char *text, idx_t length)) \
+    F(duckdb_vector, list_vector_get_child, (duckdb_vector v)) \
+    F(duckdb_vector, struct_vector_get_child, (duckdb_vector v, idx_t i)) \
     F(idx_t, vector_size, (void)) \
     F(duckdb_type_ref, create_logical_type, (int type)) \
     F(void, destroy_logical_type, (duckdb_type_ref *t)) \

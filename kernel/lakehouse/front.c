@@ -7,6 +7,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/jx.h"
 #include "base/utf8.h"
 #include "base/xalloc.h"
 
@@ -108,9 +109,6 @@ bool front_take_name(struct front *f, size_t want, struct front_name *out, struc
             return front_error(f, out->token, "MISSING_CATALOG_OR_SCHEMA", "42602", e,
                                "there is no current %s: write the name with all its parts", i ? "schema" : "catalog");
     }
-    if (want < 3 && n == 0)
-        return front_expected(f, "a name", e);
-    /* a name of fewer parts than 3 stands at the end of parts as well, for callers that look at the last */
     return true;
 }
 
@@ -121,6 +119,14 @@ const char *front_full_name(struct front *f, const struct front_name *name)
     if (name->n == 2)
         return arena_printf(&f->arena, "%s.%s", name->parts[0], name->parts[1]);
     return arena_printf(&f->arena, "%s.%s.%s", name->parts[0], name->parts[1], name->parts[2]);
+}
+
+json_t *front_name_json(const struct front_name *name)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < name->n; i++)
+        json_array_append_new(list, jx_str(name->parts[i]));
+    return list;
 }
 
 const char *front_quoted_name(struct front *f, const char *const *parts, size_t n)

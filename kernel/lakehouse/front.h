@@ -81,6 +81,7 @@ struct front_name {
 };
 bool front_take_name(struct front *f, size_t want, struct front_name *out, struct err *e);
 const char *front_full_name(struct front *f, const struct front_name *name); /* "a.b.c" in the arena */
+json_t *front_name_json(const struct front_name *name); /* ["a", "b", "c"] */
 /* The name as SQL quotes it in messages: `a`.`b`.`c`. */
 const char *front_quoted_name(struct front *f, const char *const *parts, size_t n);
 bool front_take_string(struct front *f, const char **out, struct err *e);
@@ -125,6 +126,13 @@ struct front_column {
 struct lake_stream *front_rows(struct front *f, const struct front_column *columns, size_t n, const json_t *rows, struct err *e);
 /* A stream without columns and rows. */
 struct lake_stream *front_nothing(struct front *f, struct err *e);
+
+/* [CATALOG|SCHEMA|TABLE] name, or METASTORE, as GRANT and SHOW GRANTS name it (front_use.c). */
+struct front_securable {
+    const char *type; /* "TABLE" */
+    struct front_name name;
+};
+bool front_take_securable(struct front *f, struct front_securable *out, struct err *e);
 
 /* ---- handlers ---- */
 typedef struct lake_stream *front_handler(struct front *f, struct err *e);

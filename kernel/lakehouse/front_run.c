@@ -58,7 +58,9 @@ static void add_row(struct buf *sql, const struct front_column *columns, size_t 
 {
     for (size_t i = 0; i < n; i++) {
         const json_t *value = json_array_get(row, i);
+        bool json = !strncmp(columns[i].type, "JSON)", 5); /* text of a map or list: through JSON to the type */
         buf_puts(sql, i ? ", CAST(" : "CAST(");
+        buf_puts(sql, json ? "CAST(" : "");
         if (json_is_string(value))
             lake_quote_text(sql, json_string_value(value));
         else if (json_is_integer(value))

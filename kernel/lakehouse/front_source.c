@@ -25,6 +25,8 @@ static const struct error_class {
 /* ERR_SQL with the class, unless it has one already or is none of SQL's (cancelled, unavailable). */
 static bool in_sql_terms(struct front *f, const struct token *at, struct err *e)
 {
+    if (e->code == ERR_SQL && !e->position && at)
+        e->position = (int)utf8_count(f->s->sql, at->start) + 1;
     for (size_t i = 0; i < ARRAY_LEN(error_classes); i++) {
         if (error_classes[i].code != e->code)
             continue;
@@ -328,7 +330,7 @@ static bool snapshot_sql(struct front *f, struct front_table *t, struct lake_obj
     struct lake_files_options o = {0};
     struct buf sql;
     buf_init(&sql, LAKE_SQL_MAX);
-    if (open_snapshot(f, s, front_token(f, t->first), e) && lake_snapshot_sql(f->conn, s->snapshot, &o, &sql, NULL, e))
+    if (open_snapshot(f, s, front_token(f, t->first), e) && lake_snapshot_sql(f->conn, s->snapshot, &o, NULL, &sql, e))
         keep_sql(f, &sql, &s->sql, e);
     else
         in_sql_terms(f, front_token(f, t->first), e);

@@ -179,6 +179,24 @@ static void add_columns(struct buf *out, const struct delta_schema *schema, cons
         buf_puts(out, "true AS __lake_any");
 }
 
+/* The id of the file that a row comes from: the engine counts the files of one reader. */
+static void add_hidden(struct buf *out, const struct lake_file *files, size_t n)
+{
+    bool in_order = true;
+    for (size_t i = 1; i < n; i++)
+        in_order = in_order && files[i].id == files[0].id + i;
+    if (n == 1) {
+        buf_printf(out, ", CAST(%zu AS BIGINT)", files[0].id);
+    } else if (in_order) {
+        buf_printf(out, ", CAST(file_index AS BIGINT) + CAST(%zu AS BIGINT)", files[0].id);
+    } else {
+        for (size_t i = 0; i < n; i++)
+            buf_printf(out, "%s%zu", i ? ", " : ", CAST(list_extract([", files[i].id);
+        buf_puts(out, "], CAST(file_index AS BIGINT) + 1) AS BIGINT)");
+    }
+    buf_puts(out, " AS __lake_file, CAST(file_row_number AS BIGINT) AS __lake_row");
+}
+
 static bool add_group(struct duck_conn *c, const struct delta_schema *schema, const struct lake_file *files,
                       const struct group *g, const struct lake_files_options *o, struct buf *out, struct err *e)
 {
@@ -188,7 +206,7 @@ static bool add_group(struct duck_conn *c, const struct delta_schema *schema, co
     buf_puts(out, "SELECT ");
     add_columns(out, schema, o, g->values, names);
     if (o->hidden)
-        buf_printf(out, ", CAST(file_index AS BIGINT) + %zu AS __lake_file, file_row_number AS __lake_row", g->first);
+        add_hidden(out, files + g->first, g->count);
     if (g->extra)
         buf_puts(out, g->extra);
     buf_puts(out, " FROM ");
@@ -220,20 +238,17 @@ bool lake_files_sql(struct duck_conn *c, const struct delta_schema *schema, stru
 }
 
 bool lake_snapshot_sql(struct duck_conn *c, const struct delta_snapshot *s, const struct lake_files_options *options,
-                       struct buf *out, const struct delta_file ***order, struct err *e)
+                       const bool *chosen, struct buf *out, struct err *e)
 {
     struct lake_files_options o = *options;
     o.partitions = s->partition_columns;
     o.n_partitions = s->n_partition_columns;
     struct lake_file *files = xcalloc(s->n_files + 1, sizeof *files);
+    size_t n = 0;
     for (size_t i = 0; i < s->n_files; i++)
-        files[i].file = &s->files[i];
-    bool ok = lake_files_sql(c, &s->schema, files, s->n_files, &o, out, e);
-    if (ok && order) {
-        *order = xcalloc(s->n_files + 1, sizeof **order);
-        for (size_t i = 0; i < s->n_files; i++)
-            (*order)[i] = files[i].file;
-    }
+        if (!chosen || chosen[i])
+            files[n++] = (struct lake_file){&s->files[i], i, NULL};
+    bool ok = lake_files_sql(c, &s->schema, files, n, &o, out, e);
     free(files);
     return ok;
 }
@@ -261,7 +276,7 @@ bool lake_changes_sql(struct duck_conn *c, const char *root, int64_t from, int64
     char **extras = xcalloc(changes.count + 1, sizeof *extras);
     for (size_t i = 0; i < changes.count; i++) {
         extras[i] = change_columns(&changes.files[i]);
-        files[i] = (struct lake_file){&changes.files[i].file, extras[i]};
+        files[i] = (struct lake_file){&changes.files[i].file, i, extras[i]};
     }
     struct lake_files_options o = {.text = text,
                                    .partitions = s ? s->partition_columns : NULL,

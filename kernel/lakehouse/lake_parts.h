@@ -31,10 +31,11 @@ void lake_quote_text(struct buf *out, const char *text);
 /* A data file in a scan; files with equal partition values and equal extra are read together. */
 struct lake_file {
     const struct delta_file *file;
+    size_t id;         /* what __lake_file says for it */
     const char *extra; /* SQL of further columns, ", 'insert' AS _change_type"; NULL: none */
 };
 struct lake_files_options {
-    bool hidden;               /* also __lake_file (place in files) and __lake_row (row in that file), both BIGINT */
+    bool hidden;               /* also __lake_file (id) and __lake_row (row in that file, from 0), both BIGINT */
     bool text;                 /* nested columns as JSON text */
     const char *const *columns; /* NULL-terminated; NULL: all */
     char *const *partitions;   /* the table's partition columns */
@@ -42,12 +43,12 @@ struct lake_files_options {
     const char *empty_extra;   /* instead of extra when there is no file */
 };
 /* Append a SELECT over the files with the columns of `schema`. Sorts files so that those read together are side by side
- * (groups in order of first appearance). ERR_NOT_IMPLEMENTED for deletion vectors. */
+ * (groups in order of first appearance). ERR_NOT_IMPLEMENTED for deletion vectors. The text needs no brackets in FROM (…). */
 bool lake_files_sql(struct duck_conn *c, const struct delta_schema *schema, struct lake_file *files, size_t n,
                     const struct lake_files_options *o, struct buf *out, struct err *e);
-/* The same for a snapshot; *order (caller frees) gets its files by __lake_file. */
-bool lake_snapshot_sql(struct duck_conn *c, const struct delta_snapshot *s, const struct lake_files_options *o, struct buf *out,
-                       const struct delta_file ***order, struct err *e);
+/* The same for a snapshot; __lake_file is a place in its files. chosen (NULL: all): only those of them. */
+bool lake_snapshot_sql(struct duck_conn *c, const struct delta_snapshot *s, const struct lake_files_options *o,
+                       const bool *chosen, struct buf *out, struct err *e);
 /* The change feed from..to; columns as lake_changes says. */
 bool lake_changes_sql(struct duck_conn *c, const char *root, int64_t from, int64_t to, bool text,
                       struct delta_schema *schema, struct buf *out, struct err *e);

@@ -45,7 +45,7 @@ struct lake_stream *lake_scan(struct lake *l, const char *root, int64_t version,
     buf_init(&sql, LAKE_SQL_MAX);
     struct lake_files_options o = {.text = true, .columns = columns};
     open_order(&sql, columns);
-    if (c && lake_snapshot_sql(c, s, &o, &sql, NULL, e)) {
+    if (c && lake_snapshot_sql(c, s, &o, NULL, &sql, e)) {
         size_t n;
         buf_puts(&sql, columns ? ")" : "");
         struct lake_column *list = describe(&s->schema, columns, 0, &n);

@@ -1,4 +1,7 @@
-/* Foreign tables (see worker_foreign.h): a read-only transaction with a cursor, fetched portion by portion. */
+/*
+ * A foreign table's rows: a read-only transaction and a cursor on a connection of its own; some rows are fetched at a time,
+ * so memory stays flat and the engine sets the pace. Only wanted columns are asked for.
+ */
 #include "workspace/worker_foreign.h"
 
 #include <stdint.h>
@@ -11,167 +14,170 @@
 #include "base/xalloc.h"
 #include "pg/conn.h"
 #include "pg/exec.h"
-#include "workspace/worker_job.h"
 
-enum { FETCH_ROWS = 2000, PORTION_MAX = 64 << 20, SQL_MAX = 1 << 20 };
+enum { FETCH_ROWS = 2000, FETCH_BYTES_MAX = 256 << 20 };
 
-struct foreign {
-    char *conninfo, *schema, *table;
-    struct lake_column *columns; /* the object's own; borrowed, it lives longer */
+struct table {
+    struct worker_ctx *x;
+    char *conninfo, *schema, *name; /* conninfo is a secret */
+    char **columns;
+    size_t n;
+};
+struct scan {
+    struct lake_foreign rows; /* self is the scan */
+    struct worker_ctx *x;
+    struct pg_conn *conn;
+    size_t n;                 /* columns */
+    struct buf text;          /* values of the fetched rows, one after the other */
+    size_t *starts, *lengths; /* per value; start of NULL: SIZE_MAX */
+    size_t count, cap, at;    /* rows fetched, room for, next to hand out */
+    const char **values;
+    bool ended;
 };
 
-static void foreign_free(void *self)
+static void free_table(void *foreign)
 {
-    struct foreign *f = self;
-    xfree_secret(f->conninfo);
-    free(f->schema);
-    free(f->table);
-    free(f);
+    struct table *t = foreign;
+    xfree_secret(t->conninfo);
+    free(t->schema);
+    free(t->name);
+    for (size_t i = 0; i < t->n; i++)
+        free(t->columns[i]);
+    free(t->columns);
+    free(t);
 }
 
-bool worker_foreign_object(const json_t *answer, struct lake_object *out, struct err *e)
+/* A column as the server describes it (column_info). */
+static bool take_column(const json_t *info, struct lake_column *out, struct err *e)
 {
-    const json_t *columns = json_object_get(answer, "columns");
-    struct delta_schema schema = {0};
-    size_t i;
-    json_t *one;
-    json_array_foreach(columns, i, one) {
-        if (!delta_schema_add(&schema, jx_get_str(one, "name", ""), jx_get_str(one, "type_text", "STRING"), true, NULL, e)) {
-            delta_schema_release(&schema);
-            return err_wrap(e, "table %s", out->full_name);
-        }
-    }
-    out->kind = LAKE_FOREIGN;
-    out->columns = xcalloc(schema.count ? schema.count : 1, sizeof *out->columns);
-    out->n_columns = schema.count;
-    for (i = 0; i < schema.count; i++) {
-        const struct delta_column *c = &schema.columns[i];
-        out->columns[i] = (struct lake_column){.name = xstrdup(c->name), .type = c->type, .precision = c->precision,
-                                               .scale = c->scale, .type_text = delta_type_text(c), .nullable = true};
-    }
-    delta_schema_release(&schema);
-    struct foreign *f = xcalloc(1, sizeof *f);
-    f->conninfo = xstrdup(jx_get_str(answer, "conninfo", ""));
-    f->schema = xstrdup(jx_get_str(answer, "schema", ""));
-    f->table = xstrdup(jx_get_str(answer, "table", ""));
-    f->columns = out->columns;
-    out->foreign = f;
-    out->foreign_free = foreign_free;
+    struct delta_schema one = {0};
+    const char *name = jx_get_str(info, "name", ""), *type = jx_get_str(info, "type_text", "STRING");
+    struct err why;
+    err_init(&why);
+    if (!delta_schema_add(&one, name, type, true, NULL, &why) && /* what the lakehouse has no type for is read as text */
+        !delta_schema_add(&one, name, "STRING", true, NULL, e))
+        return false;
+    const struct delta_column *c = &one.columns[0];
+    *out = (struct lake_column){.name = xstrdup(name), .type = c->type, .precision = c->precision, .scale = c->scale,
+                                .type_text = delta_type_text(c), .nullable = true};
+    delta_schema_release(&one);
     return true;
 }
 
+bool worker_foreign_fill(struct worker_ctx *x, const json_t *answer, struct lake_object *out, struct err *e)
+{
+    const json_t *columns = json_object_get(answer, "columns");
+    struct table *t = xcalloc(1, sizeof *t);
+    t->x = x;
+    t->conninfo = xstrdup(jx_get_str(answer, "conninfo", ""));
+    t->schema = xstrdup(jx_get_str(answer, "schema", ""));
+    t->name = xstrdup(jx_get_str(answer, "table", ""));
+    t->n = json_array_size(columns);
+    t->columns = xcalloc(t->n + 1, sizeof *t->columns);
+    out->foreign = t;
+    out->foreign_free = free_table;
+    out->columns = xcalloc(t->n + 1, sizeof *out->columns);
+    bool ok = true;
+    for (size_t i = 0; ok && i < t->n; i++) {
+        const json_t *info = json_array_get(columns, i);
+        t->columns[i] = xstrdup(jx_get_str(info, "name", ""));
+        ok = take_column(info, &out->columns[i], e);
+        out->n_columns += ok;
+    }
+    return ok;
+}
+
 /* ---- a scan ---- */
-
-struct scan {
-    struct lake_foreign base; /* first: the engine frees through close */
-    struct pg_conn *pg;
-    size_t n;
-    struct buf text;          /* the values of the portion, each with a NUL */
-    size_t *offsets, *lengths; /* of all values; offset SIZE_MAX: NULL */
-    size_t values, cap, at;   /* how many there are, and the next one */
-    bool ended;
-    const char **row;
-    size_t *row_lengths;
-};
-
-static bool take_row(void *self, const struct pg_value *values, size_t n)
+static bool on_row(void *self, const struct pg_value *values, size_t n)
 {
     struct scan *s = self;
-    for (size_t i = 0; i < s->n && i < n; i++) {
-        if (s->values == s->cap) {
-            s->cap = s->cap ? s->cap * 2 : 4096;
-            s->offsets = xreallocarray(s->offsets, s->cap, sizeof *s->offsets);
-            s->lengths = xreallocarray(s->lengths, s->cap, sizeof *s->lengths);
-        }
-        s->offsets[s->values] = values[i].text ? s->text.len : SIZE_MAX;
-        s->lengths[s->values++] = values[i].len;
-        if (values[i].text) {
-            buf_add(&s->text, values[i].text, values[i].len);
-            buf_putc(&s->text, '\0');
-        }
+    if (s->count == s->cap) {
+        s->cap = s->cap ? s->cap * 2 : 256;
+        s->starts = xreallocarray(s->starts, s->cap * (s->n + 1), sizeof *s->starts);
+        s->lengths = xreallocarray(s->lengths, s->cap * (s->n + 1), sizeof *s->lengths);
     }
-    s->ended = false;
-    return !s->text.failed;
+    size_t at = s->count++ * s->n;
+    for (size_t i = 0; i < s->n && i < n; i++) {
+        s->starts[at + i] = values[i].text ? s->text.len : SIZE_MAX;
+        s->lengths[at + i] = values[i].len;
+        if (values[i].text)
+            buf_add(&s->text, values[i].text, values[i].len);
+    }
+    return true;
 }
 
 static bool fetch(struct scan *s, struct err *e)
 {
     char sql[64];
-    struct pg_rows rows = {.self = s, .row = take_row};
-    buf_clear(&s->text);
-    s->values = s->at = 0;
-    s->ended = true;
+    struct pg_rows rows = {.self = s, .row = on_row};
     snprintf(sql, sizeof sql, "FETCH %d FROM lakebase_scan", FETCH_ROWS);
-    return pg_exec(s->pg, sql, NULL, 0, &rows, NULL, e) && buf_ok(&s->text, "a portion of the foreign table", e);
+    buf_clear(&s->text);
+    s->count = s->at = 0;
+    bool ok = pg_exec(s->conn, sql, NULL, 0, &rows, worker_cancel(s->x), e) && buf_ok(&s->text, "rows of a foreign table", e);
+    s->ended = s->count == 0;
+    return ok;
 }
 
 static bool next(void *self, const char *const **values, const size_t **lengths, bool *end, struct err *e)
 {
     struct scan *s = self;
-    *end = false;
-    if (s->at == s->values && !s->ended && !fetch(s, e))
+    if (s->at == s->count && !s->ended && !fetch(s, e))
         return false;
-    if (s->at == s->values) {
-        *end = true;
+    *end = s->at == s->count;
+    if (*end)
         return true;
-    }
-    for (size_t i = 0; i < s->n; i++, s->at++) {
-        s->row[i] = s->offsets[s->at] == SIZE_MAX ? NULL : s->text.data + s->offsets[s->at];
-        s->row_lengths[i] = s->lengths[s->at];
-    }
-    *values = s->row;
-    *lengths = s->row_lengths;
+    size_t at = s->at++ * s->n;
+    for (size_t i = 0; i < s->n; i++)
+        s->values[i] = s->starts[at + i] == SIZE_MAX ? NULL : buf_str(&s->text) + s->starts[at + i];
+    *values = s->values;
+    *lengths = s->lengths + at;
     return true;
 }
 
 static void close_scan(void *self)
 {
     struct scan *s = self;
-    pg_close(s->pg);
+    pg_close(s->conn);
     buf_release(&s->text);
-    free(s->offsets);
+    free(s->starts);
     free(s->lengths);
-    free(s->row);
-    free(s->row_lengths);
+    free(s->values);
     free(s);
 }
 
-/* Doubles and timestamps in forms that the engine reads; n 0: a constant, so that the rows can be counted. */
-static void select_sql(const struct foreign *f, const size_t *columns, size_t n, struct buf *sql)
+static void cursor_sql(const struct table *t, const size_t *columns, size_t n, struct buf *sql)
 {
     buf_puts(sql, "DECLARE lakebase_scan NO SCROLL CURSOR FOR SELECT ");
     for (size_t i = 0; i < n; i++) {
         buf_puts(sql, i ? ", " : "");
-        pg_quote_ident(sql, f->columns[columns[i]].name);
+        pg_quote_ident(sql, t->columns[columns[i]]);
     }
-    buf_puts(sql, n ? " FROM " : "1 FROM ");
-    pg_quote_ident(sql, f->schema);
+    buf_puts(sql, " FROM ");
+    pg_quote_ident(sql, t->schema);
     buf_putc(sql, '.');
-    pg_quote_ident(sql, f->table);
+    pg_quote_ident(sql, t->name);
 }
 
 struct lake_foreign *worker_foreign_scan(void *self, void *foreign, const size_t *columns, size_t n, struct err *e)
 {
+    struct table *t = foreign;
     struct worker_ctx *x = self;
-    const struct foreign *f = foreign;
-    struct pg_params p = {.conninfo = f->conninfo};
+    struct cancel *cancel = worker_cancel(x);
+    struct pg_params params = {.conninfo = t->conninfo, .application_name = "lakebase warehouse"};
     struct scan *s = xcalloc(1, sizeof *s);
     struct buf sql;
-    s->base = (struct lake_foreign){.self = s, .next = next, .close = close_scan};
-    s->n = n ? n : 1;
-    s->row = xcalloc(s->n, sizeof *s->row);
-    s->row_lengths = xcalloc(s->n, sizeof *s->row_lengths);
-    buf_init(&s->text, PORTION_MAX);
-    buf_init(&sql, SQL_MAX);
-    select_sql(f, columns, n, &sql);
-    s->pg = pg_open(&p, worker_cancel(x), e);
-    bool ok = s->pg && buf_ok(&sql, "the query of a foreign table", e) &&
-              pg_run(s->pg, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", worker_cancel(x), e) &&
-              pg_run(s->pg, buf_str(&sql), worker_cancel(x), e);
+    *s = (struct scan){.rows = {s, next, close_scan}, .x = x, .n = n, .values = xcalloc(n + 1, sizeof *s->values)};
+    buf_init(&s->text, FETCH_BYTES_MAX);
+    buf_init(&sql, 1 << 20);
+    cursor_sql(t, columns, n, &sql);
+    s->conn = pg_open(&params, cancel, e);
+    bool ok = s->conn && buf_ok(&sql, "a query", e) &&
+              pg_run(s->conn, "BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY", cancel, e) &&
+              pg_run(s->conn, buf_str(&sql), cancel, e);
     buf_release(&sql);
     if (ok)
-        return &s->base;
-    err_wrap(e, "table %s.%s of the registered database", f->schema, f->table);
+        return &s->rows;
+    err_wrap(e, "reading table \"%s\".\"%s\" from PostgreSQL", t->schema, t->name);
     close_scan(s);
     return NULL;
 }

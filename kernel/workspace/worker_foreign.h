@@ -1,15 +1,13 @@
-/* Tables of registered PostgreSQL databases, read by the engine through pg/. */
+/* Tables of registered PostgreSQL databases for the engine: opened by the server's answer to "resolve", read through a cursor. */
 #ifndef WORKSPACE_WORKER_FOREIGN_H
 #define WORKSPACE_WORKER_FOREIGN_H
 
-#include <jansson.h>
-
-#include "base/err.h"
 #include "lakehouse/lake.h"
+#include "workspace/worker_job.h"
 
-/* Fill a LAKE_FOREIGN object from the server's answer to "resolve" (worker.h). */
-bool worker_foreign_object(const json_t *answer, struct lake_object *out, struct err *e);
-/* lake_catalog.foreign_scan: one cursor, its rows in portions, on a connection of its own. */
+/* From {schema, table, conninfo, columns}; *out keeps a copy of the conninfo until it is released. */
+bool worker_foreign_fill(struct worker_ctx *x, const json_t *answer, struct lake_object *out, struct err *e);
+/* struct lake_catalog.foreign_scan. */
 struct lake_foreign *worker_foreign_scan(void *self, void *foreign, const size_t *columns, size_t n, struct err *e);
 
 #endif

@@ -1,0 +1,131 @@
+/* From files to a version: the target of a statement, its commit, and the second try after a conflict. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/jx.h"
+#include "base/xalloc.h"
+#include "lakehouse/delta_log.h"
+#include "lakehouse/dml.h"
+
+static bool is_true(const char *text)
+{
+    return text && !strcmp(text, "true");
+}
+
+/* What is known to fail later fails now, in SQL's terms, before anything is written. */
+static bool may_change(struct dml *d, const struct front_name *name, bool change, struct err *e)
+{
+    const struct delta_snapshot *s = d->target->snapshot;
+    if (!delta_may_write(s, e)) {
+        char text[sizeof e->text];
+        memcpy(text, e->text, sizeof text);
+        e->code = ERR_NONE;
+        return front_error(d->f, name->token, "DELTA_UNSUPPORTED_FEATURES_FOR_WRITE", "56038", e, "%s", text);
+    }
+    if (change && is_true(delta_property(s, "delta.appendOnly")))
+        return front_error(d->f, name->token, "DELTA_CANNOT_MODIFY_APPEND_ONLY", "42809", e,
+                           "%s only takes new rows: its property delta.appendOnly is true", d->target->object.full_name);
+    return true;
+}
+
+bool dml_begin(struct dml *d, struct front *f, const struct front_name *name, bool change, struct err *e)
+{
+    *d = (struct dml){.f = f, .started = clock_mono_ms(), .parameters = json_object(), .metrics = json_object()};
+    d->target = front_open(f, name, true, e);
+    if (!d->target)
+        return false;
+    const struct delta_snapshot *s = d->target->snapshot;
+    d->shape = (struct dml_shape){s->root, &s->schema, s->partition_columns, s->n_partition_columns};
+    d->feed = is_true(delta_property(s, "delta.enableChangeDataFeed"));
+    free(f->outcome->target);
+    f->outcome->target = xstrdup(d->target->object.full_name);
+    return may_change(d, name, change, e);
+}
+
+static void describe(struct dml *d, struct delta_commit *c, size_t removed)
+{
+    const char *key;
+    json_t *value;
+    json_object_foreach(d->parameters, key, value)
+        delta_commit_parameter(c, key, json_string_value(value));
+    json_object_foreach(d->metrics, key, value)
+        delta_commit_metric(c, key, json_integer_value(value));
+    if (strcmp(d->operation, "WRITE") != 0) {
+        delta_commit_metric(c, !strcmp(d->operation, "MERGE") ? "numTargetFilesAdded" : "numAddedFiles", (int64_t)d->data.count);
+        delta_commit_metric(c, !strcmp(d->operation, "MERGE") ? "numTargetFilesRemoved" : "numRemovedFiles", (int64_t)removed);
+        delta_commit_metric(c, !strcmp(d->operation, "MERGE") ? "numTargetChangeFilesAdded" : "numAddedChangeFiles",
+                            (int64_t)d->changes.count);
+        delta_commit_metric(c, "executionTimeMs", clock_mono_ms() - d->started);
+    } else {
+        delta_commit_metric(c, "numFiles", (int64_t)d->data.count);
+        delta_commit_metric(c, "numOutputRows", d->data.rows);
+        delta_commit_metric(c, "numOutputBytes", d->data.bytes);
+    }
+    if (d->f->s->principal)
+        delta_commit_user(c, d->f->s->principal);
+}
+
+bool dml_publish(struct dml *d, const bool *removed, struct err *e)
+{
+    const struct delta_snapshot *s = d->target->snapshot;
+    struct delta_commit *c = delta_commit_new(s->root, s->version, d->operation);
+    size_t gone = 0;
+    for (size_t i = 0; removed && i < s->n_files; i++)
+        if (removed[i]) {
+            struct delta_file file = s->files[i];
+            file.data_change = true;
+            delta_commit_remove(c, &file);
+            gone++;
+        }
+    for (size_t i = 0; i < d->data.count; i++)
+        delta_commit_add(c, &d->data.list[i]);
+    for (size_t i = 0; i < d->changes.count; i++)
+        delta_commit_cdc(c, &d->changes.list[i]);
+    describe(d, c, gone);
+    if (!strcmp(d->operation, "WRITE") && !gone && json_array_size(d->f->outcome->sources) == 0)
+        delta_commit_blind_append(c);
+    int64_t version;
+    bool ok = (!gone && !d->data.count) || delta_commit_publish(c, &version, e);
+    delta_commit_free(c);
+    return ok;
+}
+
+void dml_release(struct dml *d)
+{
+    dml_files_release(&d->data);
+    dml_files_release(&d->changes);
+    json_decref(d->parameters);
+    json_decref(d->metrics);
+    *d = (struct dml){0};
+}
+
+bool dml_again(struct front *f, struct err *e)
+{
+    front_close_sources(f);
+    lake_handles_free(f->handles);
+    f->handles = NULL;
+    for (size_t i = 0; i < f->n_tables; i++)
+        f->tables[i].sql = NULL;
+    duck_disconnect(f->conn); /* its temporary tables go with it */
+    f->conn = duck_connect(f->lake->db, e);
+    return f->conn != NULL;
+}
+
+bool dml_retry(struct front *f, bool (*attempt)(struct front *f, void *self, struct err *e), void *self, struct err *e)
+{
+    for (int i = 1;; i++) {
+        if (attempt(f, self, e))
+            return true;
+        if (e->code != ERR_CONFLICT)
+            return false;
+        if (i == DML_ATTEMPTS) {
+            e->code = ERR_NONE;
+            return front_error(f, front_token(f, 0), "DELTA_CONCURRENT_WRITE", "2D521", e,
+                               "other writers were faster %d times in a row; run the statement again", DML_ATTEMPTS);
+        }
+        err_init(e);
+        if (!cancel_check(f->cancel, e) || !dml_again(f, e))
+            return false;
+    }
+}
