@@ -14,6 +14,10 @@
 
 enum { CHECK_FILE_MAX = 256 << 10, CHECKS_MAX = 50, HINTS_MAX = 10, CHECK_TIMEOUT_S = 30 };
 
+/* The folder of the checks: $LAKEBASE_NOTEBOOKS/checks, else found from the working directory upwards. NULL: none. The
+ * caller frees it. Any thread. */
+char *check_folder(void);
+
 /* Names (ids) of all checks that can be found, in order of name. Any thread; nothing when there is no folder. */
 void check_names(void (*add)(void *self, const char *id), void *self);
 

@@ -32,8 +32,7 @@ static char *below(const char *folder)
     return NULL;
 }
 
-/* The folder of the checks, or NULL. */
-static char *checks_folder(void)
+char *check_folder(void)
 {
     const char *told = getenv("LAKEBASE_NOTEBOOKS");
     if (told && *told)
@@ -53,7 +52,7 @@ static char *checks_folder(void)
 void check_place(struct buf *out)
 {
     const char *told = getenv("LAKEBASE_NOTEBOOKS");
-    char *folder = checks_folder(), *at = getcwd(NULL, 0);
+    char *folder = check_folder(), *at = getcwd(NULL, 0);
     if (folder)
         buf_printf(out, "in %s%s", folder, told && *told ? ", which LAKEBASE_NOTEBOOKS names" : "");
     else
@@ -67,7 +66,7 @@ static int by_text(const void *a, const void *b) { return strcmp(*(char *const *
 
 void check_names(void (*add)(void *self, const char *id), void *self)
 {
-    char *folder = checks_folder(), *names[NAMES_MAX];
+    char *folder = check_folder(), *names[NAMES_MAX];
     DIR *dir = folder ? opendir(folder) : NULL;
     size_t n = 0;
     for (struct dirent *d; dir && n < NAMES_MAX && (d = readdir(dir));) {
@@ -373,7 +372,7 @@ static bool is_name(const char *name)
 
 json_t *check_load(const char *name, struct err *e)
 {
-    char *folder = is_name(name) ? checks_folder() : NULL;
+    char *folder = is_name(name) ? check_folder() : NULL;
     char *path = folder ? xasprintf("%s/%s.json", folder, name) : NULL;
     struct buf text;
     json_t *file = NULL;

@@ -300,3 +300,20 @@ bool interp_run(struct session *s, const struct cell_run *run, json_t **error)
     arena_release(&arena);
     return ok;
 }
+
+bool interp_part(struct magic_ctx *ctx, const char *code, size_t len, struct sink *out, struct err *e)
+{
+    struct arena arena;
+    struct cell_items items = {0};
+    size_t at = 0;
+    arena_init(&arena);
+    struct magic_ctx part = {.session = ctx->session, .out = out, .cancel = ctx->cancel, .host = ctx->host, .arena = &arena,
+                             .cell = code, .cell_len = len};
+    ctx->session->ctx = &part;
+    bool ok = cell_split(&arena, code, len, &items, e) && run_items(&part, &items, &at, e);
+    ctx->session->ctx = ctx;
+    e->line = 0;
+    json_decref(part.bundle);
+    arena_release(&arena);
+    return ok;
+}

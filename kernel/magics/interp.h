@@ -31,6 +31,10 @@ struct cell_run {
  * result is false; everything shown before stays shown. Cell thread. */
 bool interp_run(struct session *s, const struct cell_run *run, json_t **error);
 
+/* Run another cell's text inside the one of ctx, with its own output; an error has no place, for the user does not see
+ * that text. Cell thread. */
+bool interp_part(struct magic_ctx *ctx, const char *code, size_t len, struct sink *out, struct err *e);
+
 /* The cell as the history may keep it: values of secret arguments, passwords in URIs, conninfos and SQL, and
  * tokens replaced by "****". NULL: nothing to hide, keep it as it is. The caller frees it. Any thread. */
 char *interp_redact(const char *code, size_t len);

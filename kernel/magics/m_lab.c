@@ -1,8 +1,9 @@
-/* %lab: the workshop's checks and hints. What they are is data beside the notebooks (check.h). */
+/* %lab: the workshop's checks, hints and catching up. What they are is data beside the notebooks (check.h, catchup.h). */
 #include <string.h>
 
 #include "base/jx.h"
 #include "base/xalloc.h"
+#include "magics/catchup.h"
 #include "magics/check.h"
 #include "magics/session.h"
 #include "magics/statement.h"
@@ -82,6 +83,11 @@ static bool run_list(struct magic_ctx *ctx, const struct args *args, struct err 
     return true;
 }
 
+static bool run_catchup(struct magic_ctx *ctx, const struct args *args, struct err *e)
+{
+    return catchup_run(ctx, (int)args_int(args, "lab", 0), args_flag(args, "yes"), e);
+}
+
 #define NAME_ROW \
     {.name = "name", .positional = true, .type = ARG_WORD, .flags = ARG_REQUIRED, .complete = "check", \
      .help = "the check, as the exercise names it"}
@@ -89,11 +95,17 @@ static bool run_list(struct magic_ctx *ctx, const struct args *args, struct err 
 static const struct arg_row check_rows[] = {NAME_ROW, {.name = NULL}};
 static const struct arg_row hint_rows[] = {
     {.name = "all", .letter = 'a', .type = ARG_FLAG, .help = "all of them"}, NAME_ROW, {.name = NULL}};
+static const struct arg_row catchup_rows[] = {
+    {.name = "yes", .letter = 'y', .type = ARG_FLAG, .help = "do not ask"},
+    {.name = "lab", .positional = true, .type = ARG_INT, .flags = ARG_REQUIRED, .min = 1, .max = 99, .placeholder = "N",
+     .help = "the number of the lab"},
+    {.name = NULL}};
 static const struct arg_row no_rows[] = {{.name = NULL}};
 
 static const struct magic_sub subs[] = {
     {"check", check_rows, "look whether the exercise is solved", run_check},
     {"hint", hint_rows, "show a hint; the same cell again shows the next one", run_hint},
+    {"catch-up", catchup_rows, "do what a lab leaves for the later ones, if it is not done", run_catchup},
     {"list", no_rows, "list the checks", run_list},
     {.name = NULL}};
 
@@ -101,9 +113,10 @@ const struct magic magic_lab = {
     .name = "lab",
     .kinds = MAGIC_LINE,
     .group = "workshop",
-    .summary = "check an exercise, or get a hint",
+    .summary = "check an exercise, get a hint, or catch up",
     .help = "A check looks at the real state of the database or the workspace, never at the text of your cells. What it tries "
-            "is undone.",
-    .examples = "%lab check 2-tables\n%lab hint 2-tables\n%lab list",
+            "is undone. catch-up runs those cells of the lab's notebook that carry the tag catch-up; when something of the lab "
+            "is there already, it asks before.",
+    .examples = "%lab check 2-tables\n%lab hint 2-tables\n%lab catch-up 2\n%lab list",
     .subs = subs,
 };

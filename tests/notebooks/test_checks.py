@@ -167,3 +167,32 @@ def test_hints(finished):
             name = cell.source.split()[-1]
             first, second = finished.must(f"%lab hint {name}"), finished.must(f"%lab hint {name}")
             assert first.startswith("Hint 1 of ") and second.startswith("Hint 2 of ")
+
+
+CATCH_UP = "%lab catch-up 2"
+
+
+def test_catch_up(kernelspec):
+    """From nothing to what lab 2 leaves; then nothing to do; and nothing destroyed without a question."""
+    with running_workspace() as workspace:
+        kernel = Kernel(workspace.environ)
+        try:
+            said = kernel.must(CATCH_UP)
+            assert "cells of lab 2 were run" in said and "All 5 hold." in said
+            for cell in tools.code_cells(tools.read(NOTEBOOK)):
+                if "check" in tools.tags(cell) and cell["id"] != "create-check":  # part 5 undoes its size
+                    assert kernel.check(cell.source.split()[-1]) is None, cell["id"]
+            assert "nothing to catch up" in kernel.must(CATCH_UP)
+
+            kernel.must("INSERT INTO shop.customers (name, email) VALUES ('Mine', 'mine@example.com'); DROP TABLE shop.order_items")
+            error, _ = kernel.run(CATCH_UP)
+            assert error["ename"] == "InvalidState" and "rows of your own" in error["evalue"]
+            assert " 1\n" in kernel.must("SELECT count(*) FROM shop.customers WHERE name = 'Mine'")
+            assert "All 5 hold." in kernel.must(f"{CATCH_UP} --yes")
+            assert " 0\n" in kernel.must("SELECT count(*) FROM shop.customers WHERE name = 'Mine'")
+
+            kernel.must("%instance stop workshop")
+            error, said = kernel.run(f"{CATCH_UP} --yes")
+            assert "lab 2, cell connect" in error["evalue"] and "STOPPED" in said
+        finally:
+            kernel.close()
