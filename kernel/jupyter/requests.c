@@ -13,6 +13,9 @@
 #include "jupyter/state.h"
 #include "magics/interp.h"
 
+/* Tab waits so long for the names of a workspace that has to be asked; then it offers what is known. */
+enum { NAMES_MS = 150 };
+
 static json_t *link_to(const char *text, const char *url)
 {
     return json_pack("{ssss}", "text", text, "url", url);
@@ -67,6 +70,8 @@ void handle_complete(struct kernel *k, const struct msg *m)
         kernel_reply_err(k, m, &e);
         return;
     }
+    if (!k->cell.request && interp_wants_names(code, len, cursor))
+        runner_refresh(&k->runner, NAMES_MS);
     struct completions found;
     interp_complete(code, len, cursor, &found);
     json_t *matches = json_array(), *types = json_array();

@@ -131,11 +131,26 @@ static void run_job(struct runner *r, struct session *session, const struct job 
     r->now = NULL;
 }
 
-static struct job *next_job(struct runner *r)
+/* Between cells, with the lock held, which is given up meanwhile; a job that comes ends it. */
+static void refresh_locked(struct runner *r, struct session *session)
+{
+    cancel_reset(&r->refresh_cancel);
+    pthread_mutex_unlock(&r->lock);
+    interp_refresh(session, &r->refresh_cancel);
+    pthread_mutex_lock(&r->lock);
+    r->refresh = false;
+    pthread_cond_broadcast(&r->changed);
+}
+
+static struct job *next_job(struct runner *r, struct session *session)
 {
     pthread_mutex_lock(&r->lock);
-    while (!r->job && !r->stop)
-        pthread_cond_wait(&r->changed, &r->lock);
+    while (!r->job && !r->stop) {
+        if (r->refresh)
+            refresh_locked(r, session);
+        else
+            pthread_cond_wait(&r->changed, &r->lock);
+    }
     struct job *job = r->stop ? NULL : r->job;
     if (job)
         r->job = NULL;
@@ -155,7 +170,7 @@ static void *run_cells(void *self)
     struct runner *r = self;
     struct session *session = session_new();
     struct job *job;
-    while ((job = next_job(r)) != NULL) {
+    while ((job = next_job(r, session)) != NULL) {
         run_job(r, session, job);
         job_free(job);
     }
@@ -176,6 +191,11 @@ bool runner_init(struct runner *r, struct outbox *out, struct python_line *pytho
         close(r->answer_fd);
         return false;
     }
+    if (!cancel_init(&r->refresh_cancel, e)) {
+        cancel_release(&r->cancel);
+        close(r->answer_fd);
+        return false;
+    }
     buf_init(&r->value, RUNNER_ANSWER_CAP);
     pthread_condattr_t monotonic;
     pthread_condattr_init(&monotonic);
@@ -187,6 +207,7 @@ bool runner_init(struct runner *r, struct outbox *out, struct python_line *pytho
     if (rc == 0)
         return true;
     cancel_release(&r->cancel);
+    cancel_release(&r->refresh_cancel);
     close(r->answer_fd);
     return err_errno(e, rc, "cannot start the cell thread");
 }
@@ -196,7 +217,33 @@ void runner_submit(struct runner *r, struct job *job)
     cancel_reset(&r->cancel); /* an interrupt of the cell before must not hit this one */
     pthread_mutex_lock(&r->lock);
     r->job = job;
-    pthread_cond_signal(&r->changed);
+    cancel_fire(&r->refresh_cancel);
+    pthread_cond_broadcast(&r->changed);
+    pthread_mutex_unlock(&r->lock);
+}
+
+static struct timespec monotonic_in(int ms)
+{
+    struct timespec end;
+    clock_gettime(CLOCK_MONOTONIC, &end);
+    end.tv_sec += ms / 1000;
+    end.tv_nsec += ms % 1000 * 1000000L;
+    if (end.tv_nsec >= 1000000000L) {
+        end.tv_sec++;
+        end.tv_nsec -= 1000000000L;
+    }
+    return end;
+}
+
+void runner_refresh(struct runner *r, int ms)
+{
+    struct timespec end = monotonic_in(ms);
+    pthread_mutex_lock(&r->lock);
+    r->refresh = true;
+    pthread_cond_broadcast(&r->changed);
+    int rc = 0;
+    while (r->refresh && rc == 0)
+        rc = pthread_cond_timedwait(&r->changed, &r->lock, &end);
     pthread_mutex_unlock(&r->lock);
 }
 
@@ -229,17 +276,11 @@ void runner_answer(struct runner *r, const char *value, size_t len)
 
 bool runner_stop(struct runner *r, int ms)
 {
-    struct timespec end;
-    clock_gettime(CLOCK_MONOTONIC, &end);
-    end.tv_sec += ms / 1000;
-    end.tv_nsec += ms % 1000 * 1000000L;
-    if (end.tv_nsec >= 1000000000L) {
-        end.tv_sec++;
-        end.tv_nsec -= 1000000000L;
-    }
+    struct timespec end = monotonic_in(ms);
     cancel_fire(&r->cancel);
     pthread_mutex_lock(&r->lock);
     r->stop = true;
+    cancel_fire(&r->refresh_cancel);
     pthread_cond_broadcast(&r->changed);
     int rc = 0;
     while (!r->ended && rc == 0)
@@ -252,6 +293,7 @@ bool runner_stop(struct runner *r, int ms)
     job_free(r->job);
     buf_release_secret(&r->value);
     cancel_release(&r->cancel);
+    cancel_release(&r->refresh_cancel);
     close(r->answer_fd);
     pthread_cond_destroy(&r->changed);
     pthread_mutex_destroy(&r->lock);

@@ -29,12 +29,14 @@ enum { RUNNER_STREAM_CAP = 64 << 20, RUNNER_ANSWER_CAP = 1 << 20 };
 
 struct runner {
     pthread_t thread;
-    pthread_mutex_t lock; /* of job, stop, ended, answer, value */
+    pthread_mutex_t lock; /* of job, refresh, stop, ended, answer, value */
     pthread_cond_t changed;
     struct outbox *out;
     struct python_line *python;
     struct cancel cancel; /* of the running cell */
     struct job *job;      /* handed over, not taken yet */
+    bool refresh;         /* Tab's names are wanted, or being asked for */
+    struct cancel refresh_cancel;
     bool stop, ended;
     enum answer answer; /* to input() */
     struct buf value;
@@ -48,6 +50,8 @@ bool runner_init(struct runner *r, struct outbox *out, struct python_line *pytho
 /* All of these: socket thread. The job is taken; an OUT_DONE entry of the outbox ends it. Only when
  * none is running. */
 void runner_submit(struct runner *r, struct job *job);
+/* Have Tab's names brought up to date, and wait for it, at most ms. Only when no cell runs. */
+void runner_refresh(struct runner *r, int ms);
 /* Fire the cancel token of the cell that runs. */
 void runner_interrupt(struct runner *r);
 /* Is a cell waiting for a line of input? */

@@ -1,5 +1,5 @@
-/* Tab (see interp.h): magics, sub-commands, options and choices from the descriptors; key words of SQL in plain
- * SQL. */
+/* Tab (see interp.h): magics, sub-commands, options and choices from the descriptors; names that are known; key words
+ * of SQL in plain SQL. */
 #include <ctype.h>
 #include <string.h>
 #include <strings.h>
@@ -8,6 +8,7 @@
 #include "magics/check.h"
 #include "magics/help.h"
 #include "magics/interp.h"
+#include "magics/names.h"
 #include "magics/place.h"
 #include "magics/settings.h"
 
@@ -54,16 +55,21 @@ static void add_magics(struct search *s, unsigned kind, const char *sign)
     }
 }
 
+static void add_name(void *self, const char *name) { add(self, name, "text", NULL); }
+
 static void add_checks(void *self, const char *id) { add(self, id, "text", "a check of the workshop"); }
 
-/* Values of a row: its choices, or what its provider knows without a session. */
+/* Values of a row: its choices, or what its provider knows. */
 static void add_values(struct search *s, const struct arg_row *row)
 {
     for (const char *const *c = row->choices; c && *c; c++)
         add(s, *c, "property", row->help);
+    enum names_kind kind;
     if (!row->complete)
         return;
-    if (strcmp(row->complete, "magic") == 0) {
+    if (names_kind_of(row->complete, &kind))
+        names_each(kind, add_name, s);
+    else if (strcmp(row->complete, "magic") == 0) {
         size_t n;
         const struct magic *const *all = magic_all(&n);
         for (size_t i = 0; i < n; i++)
@@ -87,7 +93,9 @@ static void add_arguments(struct search *s, const struct place *p)
     for (const struct arg_row *r = p->rows; r && r->name; r++) {
         if (p->option ? strcmp(r->name, p->option) == 0 : r->positional)
             add_values(s, r);
-        else if (!p->option && !r->positional && (s->len == 0 || *s->prefix == '-'))
+    }
+    for (const struct arg_row *r = p->rows; r && r->name; r++) {
+        if (!p->option && !r->positional && (s->len == 0 || *s->prefix == '-'))
             add(s, arena_printf(&s->out->arena, "--%s", r->name), "property", r->help);
         if (!p->option && r->keyword && s->len > 0)
             add(s, r->keyword, "keyword", r->help);
@@ -124,6 +132,23 @@ void interp_complete(const char *code, size_t len, size_t cursor, struct complet
     if (p.kind == PLACE_SQL || (p.kind == PLACE_BODY && p.magic && strcmp(p.magic->name, "sql") == 0))
         add_keywords(&s);
 }
+
+bool interp_wants_names(const char *code, size_t len, size_t cursor)
+{
+    struct place p;
+    enum names_kind kind;
+    place_find(code, len, cursor, false, &p);
+    if (p.kind != PLACE_ARGUMENT || !p.magic)
+        return false;
+    for (const struct arg_row *r = p.rows; r && r->name; r++) {
+        bool here = p.option ? strcmp(r->name, p.option) == 0 : r->positional;
+        if (here && names_kind_of(r->complete, &kind) && kind != NAMES_CONNECTION)
+            return true;
+    }
+    return false;
+}
+
+void interp_refresh(struct session *s, struct cancel *cancel) { names_refresh(s, cancel); }
 
 void completions_release(struct completions *c)
 {

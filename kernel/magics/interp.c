@@ -12,6 +12,7 @@
 #include "base/utf8.h"
 #include "magics/advice.h"
 #include "magics/help.h"
+#include "magics/names.h"
 #include "magics/session.h"
 #include "magics/statement.h"
 #include "pg/exec.h"
@@ -296,6 +297,7 @@ bool interp_run(struct session *s, const struct cell_run *run, json_t **error)
         add_which(*error, &items, at);
     }
     show_transactions(s, run->out, json_object_get(*error, "traceback"));
+    names_note_cell(s);
     s->ctx = NULL;
     arena_release(&arena);
     return ok;

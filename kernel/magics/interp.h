@@ -46,8 +46,8 @@ bool interp_redact_err(const char *code, size_t len, struct err *e);
 /* The reference of all magics as Markdown, appended. For `lakebase-kernel --print-docs`. Any thread. */
 void interp_docs(struct buf *out);
 
-/* For completion and inspection: from the descriptors and the lexer only, any thread, no session. Offsets are
- * bytes. */
+/* For completion and inspection: from the descriptors, the lexer and the names that the cell thread wrote down
+ * (names.h); any thread, no session. Offsets are bytes. */
 struct completion {
     const char *text, *type, *help; /* type: JupyterLab's icon name: "magic", "property", "keyword", "text" */
 };
@@ -58,6 +58,10 @@ struct completions {
     size_t start, end; /* bytes of the code that a match replaces */
 };
 void interp_complete(const char *code, size_t len, size_t cursor, struct completions *out);
+/* Would names of the workspace be offered there? Then it is worth a refresh before. Any thread. */
+bool interp_wants_names(const char *code, size_t len, size_t cursor);
+/* Bring those names up to date. Cell thread, between cells; ends soon after a cancel, at the latest after 2 seconds. */
+void interp_refresh(struct session *s, struct cancel *cancel);
 void completions_release(struct completions *c);
 /* {"text/plain": …, "text/markdown": …} for the word at the cursor, or NULL. Caller owns. */
 json_t *interp_inspect(const char *code, size_t len, size_t cursor, int detail);

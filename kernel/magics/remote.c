@@ -99,18 +99,30 @@ static bool start_workspace(struct magic_ctx *ctx, struct err *e)
     return ok;
 }
 
-static struct dbx_client *open_embedded(struct magic_ctx *ctx, struct err *e)
+/* The local workspace writes its address and a token into a profile when it starts. */
+static struct dbx_client *open_profile(struct session *s, struct err *e)
 {
-    struct session *s = ctx->session;
-    if (!start_workspace(ctx, e))
-        return NULL;
+    if (!remote_is_embedded(s)) {
+        struct dbx_options o = {.profile = strcmp(s->target, "env") == 0 ? NULL : s->target};
+        return dbx_open(&o, e);
+    }
     if (!s->state_dir && !(s->state_dir = fs_state_dir(e)))
         return NULL;
     char *file = xasprintf("%s/databrickscfg", s->state_dir);
     struct dbx_options o = {.profile = "local", .config_file = file};
-    struct dbx_client *c = dbx_open(&o, e);
+    struct dbx_client *c = fs_exists(file) ? dbx_open(&o, e) : NULL;
+    if (!c)
+        err_set(e, ERR_UNAVAILABLE, "the local workspace has not written its profile");
     free(file);
     return c;
+}
+
+struct dbx_client *remote_peek(struct session *s)
+{
+    struct err none = {0};
+    if (!s->client)
+        s->client = open_profile(s, &none);
+    return s->client;
 }
 
 struct dbx_client *remote_client(struct magic_ctx *ctx, struct err *e)
@@ -121,12 +133,8 @@ struct dbx_client *remote_client(struct magic_ctx *ctx, struct err *e)
     if (s->client && (!embedded || s->checked))
         return s->client;
     session_forget_client(s);
-    if (embedded) {
-        s->client = open_embedded(ctx, e);
-    } else {
-        struct dbx_options o = {.profile = strcmp(s->target, "env") == 0 ? NULL : s->target};
-        s->client = dbx_open(&o, e);
-    }
+    if (!embedded || start_workspace(ctx, e))
+        s->client = open_profile(s, e);
     s->checked = s->client != NULL;
     return s->client;
 }

@@ -15,6 +15,8 @@
  * in a cell, so a workspace that died is back. The program: $LAKEBASE_WORKSPACE_PROGRAM, else beside this one.
  * NULL on failure. */
 struct dbx_client *remote_client(struct magic_ctx *ctx, struct err *e);
+/* The client without a cell: NULL when the local workspace was never started. Nothing is started or called. */
+struct dbx_client *remote_peek(struct session *s);
 /* dbx_call on it. */
 bool remote_call(struct magic_ctx *ctx, enum dbx_route route, const struct dbx_param *params, const void *request,
                  void *response, struct err *e);

@@ -6,6 +6,7 @@
 
 #include "base/xalloc.h"
 #include "magics/interp.h"
+#include "magics/names.h"
 
 struct session *session_new(void)
 {
@@ -43,6 +44,7 @@ void session_free(struct session *s)
     while (s->connections)
         session_remove(s, s->connections);
     session_forget_client(s);
+    names_forget_all();
     for (size_t i = 0; i < s->n_hints; i++)
         free(s->hints[i].id);
     last_result_release(&s->last);

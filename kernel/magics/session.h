@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/err.h"
 #include "databricks/client.h"
@@ -49,6 +50,7 @@ struct session {
     char *me;                     /* user name; NULL until asked */
     char *lake_catalog, *lake_schema; /* of %%warehouse, as USE set them; NULL: the workspace's own */
     bool checked;                 /* the local workspace was seen alive in this cell */
+    int64_t names_ms;             /* when Tab's names were asked for (names.h); 0: not since the last cell */
 
     struct hints_seen {
         char *id;

@@ -148,6 +148,17 @@ def test_wrong_fields_get_an_error_reply_that_names_them(client, kind, content, 
     assert client.request("kernel_info_request")["status"] == "ok"
 
 
+def test_a_slow_workspace_holds_up_neither_tab_nor_a_cell(kernel):
+    """The names that Tab offers are asked for between cells; here that takes a minute, unless it is cancelled."""
+    client = kernel.client()
+    for _ in range(3):
+        assert client.request("complete_request", {"code": "names", "cursor_pos": 5})["matches"] == []
+        assert client.run("echo here")[0]["content"]["status"] == "ok"
+    client.request("complete_request", {"code": "names", "cursor_pos": 5})
+    client.send("shutdown_request", {"restart": False}, channel="control")
+    assert kernel.ended() == 0
+
+
 def test_is_complete_without_code_is_unknown(client):
     assert client.request("is_complete_request", {}) == {"status": "unknown"}
 

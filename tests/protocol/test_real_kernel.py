@@ -164,6 +164,31 @@ def test_a_killed_kernel_leaves_no_session_on_the_server(instance, kernel, clien
         assert watching.run("SELECT * FROM half_done;")[0]["content"]["status"] == "error"
 
 
+def matches(client, code):
+    return client.request("complete_request", {"code": code, "cursor_pos": len(code)})["matches"]
+
+
+def test_tab_knows_the_names_of_the_workspace(kernel):
+    """In a fresh kernel, before any cell; and at once while a cell runs."""
+    client = kernel.client()
+    assert wait_until(lambda: matches(client, "%connect ju")) == ["jupyter"]
+    assert "main" in matches(client, "%catalog show ")
+    assert matches(client, "%use ") == []
+    client.run("%connect jupyter as mine")
+    assert matches(client, "%use m") == ["mine"]
+    cell = client.execute("SELECT pg_sleep(1000);")
+    client.until(cell, "execute_input")
+    assert matches(client, "%sql --on ") == ["mine"] and matches(client, "%connect j") == ["jupyter"]
+    client.send("interrupt_request", channel="control")
+    client.reply(cell)
+
+
+def test_tab_does_not_start_a_workspace(state_dir):
+    with Kernel(program(KERNEL), state_dir) as kernel:
+        assert matches(kernel.client(), "%connect ") == []
+    assert not (state_dir / "databrickscfg").exists()
+
+
 def test_long_output_of_a_program_arrives_whole(client):
     reply, outputs = client.run("%%bash\nseq 1 200000; seq 5 >&2")
     assert reply["content"]["status"] == "ok"

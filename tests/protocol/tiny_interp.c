@@ -245,6 +245,19 @@ void completions_release(struct completions *c)
     arena_release(&c->arena);
 }
 
+bool interp_wants_names(const char *code, size_t len, size_t cursor)
+{
+    (void)cursor;
+    return len > 5 && memcmp(code, "names", 5) == 0;
+}
+
+/* Asking takes longer than anybody waits, and ends when it is cancelled. */
+void interp_refresh(struct session *s, struct cancel *cancel)
+{
+    struct err e = {0};
+    s->cells += cancel_poll(cancel, -1, 0, 60000, &e);
+}
+
 json_t *interp_inspect(const char *code, size_t len, size_t cursor, int detail)
 {
     (void)detail;

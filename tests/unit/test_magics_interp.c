@@ -13,6 +13,7 @@
 
 #include "base/jx.h"
 #include "base/xalloc.h"
+#include "magics/names.h"
 #include "magics_cells.h"
 
 static struct cells c;
@@ -259,6 +260,35 @@ static void test_complete(void **state)
     completes("SELECT 'a;\n%conn|", "");
 }
 
+static void test_complete_names(void **state)
+{
+    (void)state;
+    completes("%connect |", "");
+    names_put(NAMES_INSTANCE, (const char *const[]){"workshop", "other"}, 2);
+    names_put(NAMES_CATALOG, (const char *const[]){"main"}, 1);
+    names_put(NAMES_CONNECTION, (const char *const[]){"here"}, 1);
+    completes("%connect |", "workshop other");
+    completes("%connect w|", "workshop");
+    completes("%instance show |", "workshop other --all");
+    completes("%catalog drop m|", "main");
+    completes("%use |", "here");
+    completes("%%sql --on |\nSELECT 1", "here");
+    completes("%%sql --on=h|\nSELECT 1", "here");
+    assert_true(interp_wants_names("%connect ", 9, 9));
+    assert_true(interp_wants_names("%instance show w", 16, 16));
+    assert_false(interp_wants_names("%use ", 5, 5)); /* the session knows */
+    assert_false(interp_wants_names("%instance create --capacity ", 28, 28));
+    assert_false(interp_wants_names("SELECT ", 7, 7));
+    /* More than are kept. */
+    const char *many[NAMES_MAX + 1];
+    for (size_t i = 0; i <= NAMES_MAX; i++)
+        many[i] = i < NAMES_MAX ? "x" : "y";
+    names_put(NAMES_INSTANCE, many, NAMES_MAX + 1);
+    completes("%connect |", "x");
+    names_forget_all();
+    completes("%connect |", "");
+}
+
 /* All magics, of both kinds: the list is the registry's, so only some are named here. */
 static void test_complete_all(void **state)
 {
@@ -342,6 +372,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_bash_interrupt, open_cells, close_cells),
         cmocka_unit_test(test_complete),
         cmocka_unit_test(test_complete_all),
+        cmocka_unit_test(test_complete_names),
         cmocka_unit_test(test_inspect),
         cmocka_unit_test(test_places_everywhere)};
     jx_setup();
