@@ -14,11 +14,12 @@
 #include "base/xalloc.h"
 #include "workspace/control.h"
 #include "workspace/status.h"
+#include "workspace/worker.h"
 
 enum { EXIT_USAGE = 2, EXIT_NOT_RUNNING = 3 };
 
 struct options {
-    int port, ready_fd;
+    int port, ready_fd, listen_fd;
     bool keep_servers, json, app, yes, help;
 };
 
@@ -86,17 +87,25 @@ static int do_run(const char *state_dir, const struct options *o, struct err *e)
     return control_run(state_dir, o->port, o->ready_fd, e) ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
-static int do_worker(const char *state_dir, const struct options *o, struct err *e)
+/* The state folder is the server's word: as root it does not belong to the user that a worker runs as. */
+static int do_worker(const char *unused, const struct options *o, struct err *e)
 {
-    (void)state_dir;
-    (void)o;
-    err_set(e, ERR_NOT_IMPLEMENTED, "worker: lakehouse workers are not built yet");
-    return EXIT_USAGE;
+    (void)unused;
+    const char *state_dir = getenv("LAKEBASE_STATE_DIR");
+    if (o->listen_fd < 0 || !state_dir) {
+        err_set(e, ERR_USAGE, "worker: the workspace starts this by itself");
+        return EXIT_USAGE;
+    }
+#ifndef __SANITIZE_ADDRESS__
+    prctl(PR_SET_DUMPABLE, 0);
+#endif
+    return worker_main(o->listen_fd, state_dir);
 }
 
 enum {
     OPT_PORT = 'p', OPT_KEEP = 'k', OPT_ALL = 'A', OPT_JSON = 'j', OPT_APP = 'a', OPT_YES = 'y', OPT_HELP = 'h',
     OPT_READY = 'r', /* ours: how `start` hears that its server is up */
+    OPT_LISTEN = 'l', /* ours: the socket of a lakehouse worker */
 };
 
 static const struct {
@@ -127,7 +136,7 @@ static const struct command {
      "lines for eval: DATABRICKS_HOST, DATABRICKS_TOKEN, CA; starts it if need be"},
     {"reset", "y", false, do_reset, "reset --yes", "stop it and delete all instances, data, tokens and settings"},
     {"run", "pr", false, do_run, "run [--port N]", "run it in the foreground"},
-    {"worker", "", true, do_worker, NULL, NULL},
+    {"worker", "l", true, do_worker, NULL, NULL},
     {"help", "", true, do_help, "help, --version", "this text; COMMAND --help explains one"},
 };
 
@@ -163,6 +172,7 @@ static const struct option longs[] = {
     {"all", no_argument, NULL, OPT_ALL},         {"json", no_argument, NULL, OPT_JSON},
     {"app", no_argument, NULL, OPT_APP},         {"yes", no_argument, NULL, OPT_YES},
     {"help", no_argument, NULL, OPT_HELP},       {"ready-fd", required_argument, NULL, OPT_READY},
+    {"listen-fd", required_argument, NULL, OPT_LISTEN},
     {NULL, 0, NULL, 0},
 };
 
@@ -192,6 +202,8 @@ static bool parse(int argc, char **argv, const struct command *c, struct options
             return err_set(e, ERR_USAGE, "%s: --port takes a number up to 65535", c->name);
         if (letter == OPT_READY && !take_number(optarg, 3, 1023, &o->ready_fd))
             return err_set(e, ERR_USAGE, "%s: --ready-fd takes a file descriptor", c->name);
+        if (letter == OPT_LISTEN && !take_number(optarg, 3, 1023, &o->listen_fd))
+            return err_set(e, ERR_USAGE, "%s: --listen-fd takes a file descriptor", c->name);
     }
     return optind == argc || err_set(e, ERR_USAGE, "%s: '%s' is not expected", c->name, argv[optind]);
 }
@@ -224,7 +236,7 @@ int main(int argc, char **argv)
         if (strcmp(commands[i].name, name) == 0)
             c = &commands[i];
     }
-    struct options o = {.ready_fd = -1};
+    struct options o = {.ready_fd = -1, .listen_fd = -1};
     struct err e = {0};
     int status = EXIT_USAGE;
     if (!c) {
