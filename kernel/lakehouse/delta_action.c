@@ -44,10 +44,10 @@ bool delta_line_read(const char *text, size_t len, const char *const *kinds, del
     return ok;
 }
 
-static bool read_lines(const struct buf *b, const char *const *kinds, delta_action_fn *fn, void *self, int *line,
-                       struct err *e)
+bool delta_lines_read(const char *text, size_t length, const char *const *kinds, delta_action_fn *fn, void *self, int *line,
+                      struct err *e)
 {
-    const char *p = buf_str(b), *end = p + b->len;
+    const char *p = text, *end = p + length;
     size_t actions = 0;
     for (*line = 1; p < end; ++*line) {
         const char *stop = memchr(p, '\n', (size_t)(end - p));
@@ -69,7 +69,7 @@ bool delta_commit_read(const char *root, int64_t version, const char *const *kin
     char *path = delta_path_commit(root, version);
     buf_init(&b, DELTA_COMMIT_MAX);
     bool ok = fs_read(path, &b, e);
-    if (ok && !read_lines(&b, kinds, fn, self, &line, e))
+    if (ok && !delta_lines_read(buf_str(&b), b.len, kinds, fn, self, &line, e))
         ok = err_wrap(e, "%s, line %d", path, line);
     buf_release(&b);
     free(path);

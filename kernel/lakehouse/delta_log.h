@@ -52,8 +52,10 @@ typedef bool delta_action_fn(void *self, const char *kind, json_t *body, struct 
  * even parsed). ERR_NOT_FOUND: no such commit. ERR_MALFORMED says file and line. */
 bool delta_commit_read(const char *root, int64_t version, const char *const *kinds, delta_action_fn *fn, void *self,
                        struct err *e);
-/* One line of a log, whatever it came from. */
+/* The same for text from elsewhere: one line, or many (*line: where it stopped). A text without any action is refused. */
 bool delta_line_read(const char *text, size_t len, const char *const *kinds, delta_action_fn *fn, void *self, struct err *e);
+bool delta_lines_read(const char *text, size_t len, const char *const *kinds, delta_action_fn *fn, void *self, int *line,
+                      struct err *e);
 /* Fill from the body of an add, remove or cdc action. */
 bool delta_file_parse(const char *root, const json_t *body, struct delta_file *out, struct err *e);
 void delta_file_release(struct delta_file *f);
@@ -98,5 +100,10 @@ bool delta_replay_to(struct delta_replay *r, const struct delta_list *list, int6
 /* Take in one action; delta_replay_end closes its commit. */
 delta_action_fn delta_replay_action;
 bool delta_replay_end(struct delta_replay *r, struct err *e);
+
+/* ---- snapshot (delta_snapshot.c) ---- */
+/* Make a value of what was replayed, after the gate let it through. s has root and version; delta_close frees what a failure
+ * leaves. */
+bool delta_snapshot_fill(struct delta_snapshot *s, struct delta_replay *r, struct err *e);
 
 #endif

@@ -47,7 +47,7 @@ static bool fill_files(struct delta_snapshot *s, json_t *live, struct err *e)
     return true;
 }
 
-static bool fill(struct delta_snapshot *s, struct delta_replay *r, struct err *e)
+bool delta_snapshot_fill(struct delta_snapshot *s, struct delta_replay *r, struct err *e)
 {
     if (!r->protocol || !r->metadata)
         return err_set(e, ERR_MALFORMED, "the log of '%s' has no %s action up to version %lld", s->root,
@@ -92,7 +92,7 @@ struct delta_snapshot *delta_open(const char *root, int64_t version, struct err 
     s->version = version;
     delta_replay_init(&r, s->root);
     bool ok = delta_list_load(s->root, &list, e) && choose_version(&list, &s->version, e) &&
-              delta_replay_to(&r, &list, s->version, e) && fill(s, &r, e) &&
+              delta_replay_to(&r, &list, s->version, e) && delta_snapshot_fill(s, &r, e) &&
               delta_commit_time(s->root, s->version, r.commit_info, &s->timestamp, e);
     delta_replay_release(&r);
     delta_list_release(&list);
