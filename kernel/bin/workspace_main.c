@@ -7,8 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 
 #include "base/buf.h"
+#include "base/fs.h"
 #include "base/jx.h"
 #include "base/log.h"
 #include "base/xalloc.h"
@@ -17,6 +19,7 @@
 #include "workspace/worker.h"
 
 enum { EXIT_USAGE = 2, EXIT_NOT_RUNNING = 3 };
+#define WORKER_DATA_MAX ((rlim_t)4 << 30) /* beyond its own limit for queries, so that only a fault meets it */
 
 struct options {
     int port, ready_fd, listen_fd;
@@ -87,25 +90,30 @@ static int do_run(const char *state_dir, const struct options *o, struct err *e)
     return control_run(state_dir, o->port, o->ready_fd, e) ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
-/* The state folder is the server's word: as root it does not belong to the user that a worker runs as. */
-static int do_worker(const char *unused, const struct options *o, struct err *e)
+/* Started by the server only, see workspace/worker.c. The state folder is taken as it is: it is the server's. */
+static int do_worker(const char *state_dir, const struct options *o, struct err *e)
 {
-    (void)unused;
-    const char *state_dir = getenv("LAKEBASE_STATE_DIR");
-    if (o->listen_fd < 0 || !state_dir) {
-        err_set(e, ERR_USAGE, "worker: the workspace starts this by itself");
+    (void)state_dir;
+    if (o->listen_fd < 0) {
+        err_set(e, ERR_USAGE, "worker: the workspace starts its worker by itself");
         return EXIT_USAGE;
     }
+    prctl(PR_SET_NAME, "lakebase-worker");
 #ifndef __SANITIZE_ADDRESS__
+    const struct rlimit most = {WORKER_DATA_MAX, WORKER_DATA_MAX};
+    setrlimit(RLIMIT_DATA, &most);
     prctl(PR_SET_DUMPABLE, 0);
 #endif
-    return worker_main(o->listen_fd, state_dir);
+    char *dir = fs_state_dir(e);
+    int status = dir ? worker_main(o->listen_fd, dir) : EXIT_FAILURE;
+    free(dir);
+    return status;
 }
 
 enum {
     OPT_PORT = 'p', OPT_KEEP = 'k', OPT_ALL = 'A', OPT_JSON = 'j', OPT_APP = 'a', OPT_YES = 'y', OPT_HELP = 'h',
-    OPT_READY = 'r', /* ours: how `start` hears that its server is up */
-    OPT_LISTEN = 'l', /* ours: the socket of a lakehouse worker */
+    OPT_READY = 'r',  /* ours: how `start` hears that its server is up */
+    OPT_LISTEN = 'l', /* ours: the socket of a worker */
 };
 
 static const struct {
@@ -200,10 +208,10 @@ static bool parse(int argc, char **argv, const struct command *c, struct options
         o->yes = o->yes || letter == OPT_YES;
         if (letter == OPT_PORT && !take_number(optarg, 0, 65535, &o->port))
             return err_set(e, ERR_USAGE, "%s: --port takes a number up to 65535", c->name);
+        if (letter == OPT_LISTEN && !take_number(optarg, 3, 65535, &o->listen_fd))
+            return err_set(e, ERR_USAGE, "%s: --listen-fd takes a file descriptor", c->name);
         if (letter == OPT_READY && !take_number(optarg, 3, 1023, &o->ready_fd))
             return err_set(e, ERR_USAGE, "%s: --ready-fd takes a file descriptor", c->name);
-        if (letter == OPT_LISTEN && !take_number(optarg, 3, 1023, &o->listen_fd))
-            return err_set(e, ERR_USAGE, "%s: --listen-fd takes a file descriptor", c->name);
     }
     return optind == argc || err_set(e, ERR_USAGE, "%s: '%s' is not expected", c->name, argv[optind]);
 }
