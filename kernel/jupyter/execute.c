@@ -59,6 +59,10 @@ static void next_cell(struct kernel *k)
     struct msg *m = k->queue;
     if (!m || k->cell.request)
         return;
+    if (k->stop_ms) { /* the token that stops cells is for the one that ran, so nothing would stop this one */
+        execute_abort_queue(k);
+        return;
+    }
     k->queue = m->next;
     if (!k->queue)
         k->queue_last = NULL;
@@ -98,16 +102,28 @@ void execute_queue(struct kernel *k, struct msg *m)
     next_cell(k);
 }
 
+/* Behind its "busy". */
+static void reply_aborted(struct kernel *k, const struct msg *m, int64_t count)
+{
+    json_t *content = json_pack("{sssI}", "status", "aborted", "execution_count", (json_int_t)count);
+    kernel_reply(k, m, content, NULL);
+    kernel_status(k, m, "idle");
+}
+
+void execute_abort_all(struct kernel *k)
+{
+    if (k->cell.request)
+        reply_aborted(k, k->cell.request, k->cell.count);
+    execute_abort_queue(k);
+}
+
 void execute_abort_queue(struct kernel *k)
 {
     while (k->queue) {
         struct msg *m = k->queue;
         k->queue = m->next;
         kernel_status(k, m, "busy");
-        kernel_reply(
-            k, m, json_pack("{sssI}", "status", "aborted", "execution_count", (json_int_t)k->count),
-            NULL);
-        kernel_status(k, m, "idle");
+        reply_aborted(k, m, k->count);
         msg_free(m);
     }
     k->queue_last = NULL;

@@ -181,7 +181,7 @@ static void finish_serving(struct kernel *k)
 {
     outbox_close(&k->outbox);
     python_close(k);
-    execute_abort_queue(k);
+    execute_abort_all(k);
     bool ended = runner_stop(&k->runner, SESSION_MS);
     history_free(k->history);
     msg_free(k->cell.request);

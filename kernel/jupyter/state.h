@@ -104,6 +104,8 @@ void execute_prompt(struct kernel *k, char *content);
 void execute_interrupt(struct kernel *k);
 /* Answer all waiting requests with "aborted". */
 void execute_abort_queue(struct kernel *k);
+/* At the end: the request of the cell that did not stop, too. */
+void execute_abort_all(struct kernel *k);
 
 /* ---- requests.c: one handler a message type; each sends its reply ---- */
 typedef void handler_fn(struct kernel *k, const struct msg *m);

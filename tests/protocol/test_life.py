@@ -167,7 +167,7 @@ def test_shutdown(kernel, restart, channel):
     assert kernel.ended() == 0
 
 
-@pytest.mark.parametrize("code, status", [("wait", "error"), ("hang", None), ("ask x", "error")])
+@pytest.mark.parametrize("code, status", [("wait", "error"), ("hang", "aborted"), ("ask x", "error")])
 def test_shutdown_during_a_cell(kernel, code, status):
     client = kernel.client()
     cell = client.execute(code, allow_stdin=True)
@@ -178,10 +178,24 @@ def test_shutdown_during_a_cell(kernel, code, status):
         client.until(cell, "stream")
     msg_id = client.send("shutdown_request", {"restart": False}, channel="control")
     assert client.reply(msg_id, "control")["content"]["status"] == "ok"
-    if status:
-        assert client.reply(cell)["content"]["ename"] == "KeyboardInterrupt"
+    ended = client.reply(cell)["content"]
+    assert ended["status"] == status and ended.get("ename") == ("KeyboardInterrupt" if status == "error" else None)
+    assert client.outputs(cell)[-1]["content"]["execution_state"] == "idle"
     assert client.reply(waiting)["content"]["status"] == "aborted"
     assert kernel.ended() == 0
+
+
+def test_no_cell_begins_after_a_shutdown(kernel, state_dir):
+    """Neither the one that waits behind a cell that ends well, nor one that comes along with the request."""
+    client = kernel.client()
+    client.until(client.execute("calm"), "stream")
+    waiting = client.execute(f"touch {state_dir}/waited", stop_on_error=False)
+    client.send("shutdown_request", {"restart": False}, channel="control")
+    client.execute(f"touch {state_dir}/late", stop_on_error=False)
+    assert client.receive("shell")["content"]["status"] == "ok"
+    assert client.reply(waiting)["content"]["status"] == "aborted"
+    assert kernel.ended() == 0
+    assert not (state_dir / "waited").exists() and not (state_dir / "late").exists()
 
 
 def test_shutdown_with_a_reader_that_does_not_read(kernel):
