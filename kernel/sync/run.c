@@ -94,7 +94,7 @@ static bool carry_out(struct sync_job *j, struct err *e)
         return false;
     if (!j->state.exists)
         return snapshot_load(j, e);
-    if (s->update_id && *s->update_id && strcmp(s->update_id, j->state.update_id) == 0) {
+    if (s->policy != SYNC_CONTINUOUS && s->update_id && *s->update_id && strcmp(s->update_id, j->state.update_id) == 0) {
         j->result = (struct sync_result){.method = SYNC_NOTHING, .version = j->state.version,
                                          .timestamp = j->state.timestamp, .rows = j->state.rows};
         return true; /* it was committed, only the answer got lost */
@@ -164,11 +164,13 @@ bool sync_run(struct lake *lake, const struct sync_spec *spec, const struct sync
 bool sync_follow(struct lake *lake, const struct sync_spec *spec, const struct sync_watch *watch, struct cancel *cancel,
                  struct err *e)
 {
-    struct sync_job j = {.lake = lake, .spec = spec, .watch = watch, .cancel = cancel, .target = quoted_target(spec)};
+    struct sync_spec next = *spec;
+    struct sync_job j = {.lake = lake, .spec = &next, .watch = watch, .cancel = cancel, .target = quoted_target(spec)};
     struct follow *f = follow_open(spec->source_root, e);
     bool ok = f != NULL;
     while (ok) {
         ok = run_job(&j, e);
+        next.full_refresh = next.full_refresh && !ok;
         if (ok && j.result.method != SYNC_NOTHING && watch->applied)
             watch->applied(watch->self, &j.result);
         ok = ok && follow_wait(f, cancel, e);

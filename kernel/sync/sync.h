@@ -30,7 +30,7 @@ struct sync_spec {
     const char *timeseries_key; /* newest row of a key wins; NULL: several rows of one key are an error */
     enum sync_policy policy;
     bool full_refresh;         /* copy everything anew, whatever the policy */
-    const char *update_id;     /* a run with the update id of the last one has nothing to do */
+    const char *update_id;     /* a run with the update id of the last one has nothing to do (not CONTINUOUS, whose update goes on) */
     const char *creator;       /* role that may read the table and pass that right on */
 };
 
