@@ -214,6 +214,23 @@ static char **find_allocated(struct lake_session *s, const char *location)
     return NULL;
 }
 
+/* Unity Catalog spells types in lower case, results of statements in upper case. Names of fields keep theirs. */
+static json_t *catalog_columns(const json_t *given)
+{
+    json_t *columns = json_deep_copy(given), *one;
+    size_t i;
+    json_array_foreach(columns, i, one)
+    {
+        char *text = xstrdup(jx_get_str(one, "type_text", ""));
+        if (*text && !strchr(text, '<')) {
+            lower(text);
+            json_object_set_new(one, "type_text", json_string(text));
+        }
+        free(text);
+    }
+    return columns;
+}
+
 static bool call_publish_table(struct lake_session *s, const json_t *args, json_t **answer, struct err *e)
 {
     (void)answer;
@@ -224,12 +241,14 @@ static bool call_publish_table(struct lake_session *s, const json_t *args, json_
         return err_set(e, ERR_INTERNAL, "the folder of the new table was not allocated by this job");
     if (!lake_name_take(s, args, "name", 3, &n, e))
         return false;
+    json_t *columns = catalog_columns(json_object_get(args, "columns"));
     struct securable_new_table t = {
         .catalog = n.part[0], .schema = n.part[1], .name = n.part[2], .location = location,
         .table_id = strrchr(location, '/') + 1, .comment = jx_get_str(args, "comment", NULL),
-        .columns = json_object_get(args, "columns"), .properties = json_object_get(args, "properties")};
+        .columns = columns, .properties = json_object_get(args, "properties")};
     bool ok = json_is_array(t.columns) ? securable_create_table(s->ws, s->principal, &t, e)
                                        : err_set(e, ERR_INTERNAL, "a table without columns was published");
+    json_decref(columns);
     lake_name_release(&n);
     if (ok) {
         free(*mine);
@@ -257,8 +276,11 @@ static bool call_update_table(struct lake_session *s, const json_t *args, json_t
     struct err why = {0};
     if (ok && !store_securable(s->ws->store, SECURABLE_TABLE, n.full, &row, &why))
         ok = securable_missing(SECURABLE_TABLE, n.full, e);
-    if (ok && json_is_array(columns))
-        replace(&row.columns, jx_dump(columns));
+    if (ok && json_is_array(columns)) {
+        json_t *kept = catalog_columns(columns);
+        replace(&row.columns, jx_dump(kept));
+        json_decref(kept);
+    }
     if (ok && json_is_object(properties))
         replace(&row.properties, jx_dump(properties));
     if (ok && json_is_string(json_object_get(args, "comment")))
