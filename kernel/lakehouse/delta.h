@@ -112,6 +112,21 @@ struct delta_changes {
 bool delta_changes_load(const char *root, int64_t from, int64_t to, struct delta_changes *out, struct err *e);
 void delta_changes_release(struct delta_changes *c);
 
+/* ---- checkpoints ---- */
+/* Checkpoints are Parquet, which only the engine reads and writes: it registers how. Without, a log is read from its commits
+ * (refused by name where they were cleaned away), and no checkpoint is written. Every function may be called by any thread. */
+struct delta_parquet {
+    void *self;
+    /* Call row with each row of the file as a JSON object, of the named top-level columns that it has; stop when row fails. */
+    bool (*read)(void *self, const char *path, const char *const *columns,
+                 bool (*row)(void *arg, const char *text, size_t len, struct err *e), void *arg, struct err *e);
+    /* Make a new Parquet file at `path` of the JSON lines in the file `lines`. columns: name and type ("BIGINT",
+     * "STRUCT(path VARCHAR)", "MAP(VARCHAR, VARCHAR)") of each, ended by NULL. */
+    bool (*write)(void *self, const char *lines, const char *const (*columns)[2], const char *path, struct err *e);
+};
+/* For the whole process; *p must stay until it is taken back with NULL. */
+void delta_use_parquet(const struct delta_parquet *p);
+
 /* ---- commit ---- */
 /* One commit being built. The caller writes data files first, then publishes; a crash in between leaves files that no
  * commit names, which are harmless. */

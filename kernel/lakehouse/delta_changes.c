@@ -132,13 +132,29 @@ static bool cleaned(int64_t version, const char *what, struct err *e)
     return again(e);
 }
 
+/* Where the commits before were cleaned away a checkpoint knows. */
+static bool find_rules_in_checkpoint(struct range *r, const struct delta_list *list, int64_t version)
+{
+    struct delta_replay replay;
+    struct err ignored;
+    err_init(&ignored);
+    delta_replay_init(&replay, r->root);
+    bool ok = delta_replay_to(&replay, list, version, &ignored) && replay.protocol && replay.metadata;
+    if (ok) {
+        keep(&r->protocol, replay.protocol);
+        keep(&r->metadata, replay.metadata);
+    }
+    delta_replay_release(&replay);
+    return ok;
+}
+
 /* Newest first, until both are known. */
 static bool find_rules(struct range *r, const struct delta_list *list, int64_t version, struct err *e)
 {
     static const char *const kinds[] = {"metaData", "protocol", NULL};
     for (int64_t v = version; v >= 0 && !(r->protocol && r->metadata); v--) {
         if (!delta_list_has(list, v))
-            return cleaned(v, "its commit", e);
+            return find_rules_in_checkpoint(r, list, version) || cleaned(v, "its commit", e);
         if (!delta_commit_read(r->root, v, kinds, take_rules, r, e))
             return false;
     }

@@ -97,9 +97,21 @@ void delta_replay_init(struct delta_replay *r, const char *root);
 void delta_replay_release(struct delta_replay *r);
 /* All up to `version`, from the log's start or a checkpoint. */
 bool delta_replay_to(struct delta_replay *r, const struct delta_list *list, int64_t version, struct err *e);
-/* Take in one action; delta_replay_end closes its commit. */
+/* Take in one action; delta_replay_end closes its commit. Either fails at a cap or on what is no action. */
 delta_action_fn delta_replay_action;
 bool delta_replay_end(struct delta_replay *r, struct err *e);
+
+/* ---- checkpoints (delta_checkpoint.c, delta_checkpoint_write.c) ---- */
+enum { DELTA_CHECKPOINT_GAIN = 64 }; /* a checkpoint is read where it saves that many commits, or there is no other way */
+/* The newest complete checkpoint that is not newer than `version` and that we can read: its place in list->checkpoints, of its
+ * first part; else -1. */
+ptrdiff_t delta_checkpoint_find(const struct delta_list *list, int64_t version);
+/* Replay the checkpoint at that place. */
+bool delta_checkpoint_read(struct delta_replay *r, const struct delta_list *list, ptrdiff_t at, struct err *e);
+const struct delta_parquet *delta_parquet(void); /* NULL: none */
+/* Write one at `version` if its turn is up (every delta.checkpointInterval commits, else 10). It is only a shortcut: a failure
+ * is logged. */
+void delta_checkpoint_turn(const char *root, int64_t version);
 
 /* ---- snapshot (delta_snapshot.c) ---- */
 /* Make a value of what was replayed, after the gate let it through. s has root and version; delta_close frees what a failure

@@ -236,6 +236,8 @@ bool delta_commit_publish(struct delta_commit *c, int64_t *version, struct err *
     }
     if (ok && version)
         *version = c->read_version + 1;
+    if (ok)
+        delta_checkpoint_turn(c->root, c->read_version + 1);
     buf_release(&text);
     delta_close(base);
     return ok || err_wrap(e, "writing to the table at '%s'", c->root);

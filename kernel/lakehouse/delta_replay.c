@@ -104,19 +104,22 @@ bool delta_replay_end(struct delta_replay *r, struct err *e)
 
 static bool gap(const char *root, const struct delta_list *list, int64_t missing, struct err *e)
 {
-    if (list->n_checkpoints && list->checkpoints[0].version >= missing) {
-        err_set(e, ERR_NOT_IMPLEMENTED, "the log of '%s' begins with a checkpoint (version %lld): the commits before it were cleaned "
-                "away, and this workspace reads no Parquet checkpoint yet", root, (long long)list->checkpoints[0].version);
+    if (!delta_parquet() && list->n_checkpoints && list->checkpoints[0].version >= missing) {
+        err_set(e, ERR_NOT_IMPLEMENTED, "the log of '%s' begins with a checkpoint (version %lld), and the commits before it were "
+                "cleaned away: only the lakehouse engine reads checkpoints", root, (long long)list->checkpoints[0].version);
         err_hint(e, "write a copy of the table (CREATE TABLE … AS SELECT)");
         return false;
     }
-    return err_set(e, ERR_INVALID_STATE, "the log of '%s' is broken: the commit of version %lld is missing", root,
-                   (long long)missing);
+    err_set(e, ERR_INVALID_STATE, "the log of '%s' is broken: the commit of version %lld is missing", root, (long long)missing);
+    if (list->n_checkpoints)
+        err_detail(e, "and no checkpoint is there that stands for it");
+    return false;
 }
 
-bool delta_replay_to(struct delta_replay *r, const struct delta_list *list, int64_t version, struct err *e)
+/* The commits after version `after` up to `version`. */
+static bool replay_commits(struct delta_replay *r, const struct delta_list *list, int64_t after, int64_t version, struct err *e)
 {
-    for (int64_t v = 0; v <= version; v++) {
+    for (int64_t v = after + 1; v <= version; v++) {
         if (!delta_list_has(list, v))
             return gap(r->root, list, v, e);
         json_decref(r->commit_info);
@@ -125,4 +128,48 @@ bool delta_replay_to(struct delta_replay *r, const struct delta_list *list, int6
             return false;
     }
     return true;
+}
+
+/* The first version that the commits do not have, up to `version`; version + 1: they have all. */
+static int64_t first_missing(const struct delta_list *list, int64_t version)
+{
+    int64_t v = 0;
+    while (v <= version && delta_list_has(list, v))
+        v++;
+    return v;
+}
+
+static bool from_checkpoint(struct delta_replay *r, const struct delta_list *list, ptrdiff_t at, int64_t version, struct err *e)
+{
+    static const char *const info[] = {"commitInfo", NULL};
+    int64_t start = list->checkpoints[at].version;
+    if (!delta_checkpoint_read(r, list, at, e) || !replay_commits(r, list, start, version, e))
+        return false;
+    /* what the commit of the checkpoint says of itself stands only in the commit */
+    return start < version || !delta_list_has(list, start) ||
+           delta_commit_read(r->root, start, info, delta_replay_action, r, e);
+}
+
+/* A checkpoint that cannot be read is only a lost shortcut while the commits are there, or an older checkpoint. */
+bool delta_replay_to(struct delta_replay *r, const struct delta_list *list, int64_t version, struct err *e)
+{
+    const char *root = r->root;
+    bool whole = first_missing(list, version) > version;
+    struct err why;
+    err_init(&why);
+    for (int64_t below = version; below >= 0;) {
+        ptrdiff_t at = delta_checkpoint_find(list, below);
+        if (at < 0 || (whole && list->checkpoints[at].version < DELTA_CHECKPOINT_GAIN))
+            break;
+        if (from_checkpoint(r, list, at, version, &why))
+            return true;
+        delta_replay_release(r);
+        delta_replay_init(r, root);
+        below = list->checkpoints[at].version - 1;
+    }
+    if (!whole && why.code != ERR_NONE) {
+        *e = e->code == ERR_NONE ? why : *e;
+        return false;
+    }
+    return replay_commits(r, list, -1, version, e);
 }

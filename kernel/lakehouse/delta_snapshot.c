@@ -1,6 +1,8 @@
 /* A table at a version: opens the log, lets the gate look, and makes a value of what was replayed. */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/jx.h"
 #include "base/xalloc.h"
@@ -83,6 +85,19 @@ static bool choose_version(const struct delta_list *list, int64_t *version, stru
     return true;
 }
 
+/* A checkpoint may outlive its commit: then its own time has to do. */
+static bool find_time(struct delta_snapshot *s, const struct delta_list *list, const json_t *info, struct err *e)
+{
+    if (delta_list_has(list, s->version))
+        return delta_commit_time(s->root, s->version, info, &s->timestamp, e);
+    struct stat st;
+    char *path = xasprintf("%s/_delta_log/%s", s->root, list->checkpoints[delta_checkpoint_find(list, s->version)].name);
+    bool ok = stat(path, &st) == 0 || err_errno(e, errno, "cannot read '%s'", path);
+    s->timestamp = ok ? (int64_t)st.st_mtim.tv_sec * 1000 : 0;
+    free(path);
+    return ok;
+}
+
 struct delta_snapshot *delta_open(const char *root, int64_t version, struct err *e)
 {
     struct delta_snapshot *s = xcalloc(1, sizeof *s);
@@ -93,7 +108,7 @@ struct delta_snapshot *delta_open(const char *root, int64_t version, struct err 
     delta_replay_init(&r, s->root);
     bool ok = delta_list_load(s->root, &list, e) && choose_version(&list, &s->version, e) &&
               delta_replay_to(&r, &list, s->version, e) && delta_snapshot_fill(s, &r, e) &&
-              delta_commit_time(s->root, s->version, r.commit_info, &s->timestamp, e);
+              find_time(s, &list, r.commit_info, e);
     delta_replay_release(&r);
     delta_list_release(&list);
     if (!ok) {

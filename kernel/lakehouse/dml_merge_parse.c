@@ -9,11 +9,11 @@ static size_t until(const struct front *f, size_t from, const char *const *words
     int depth = 0;
     for (size_t i = from; i < f->t.count; i++) {
         const struct token *t = &f->t.list[i];
-        depth += token_symbol(t, "(") || token_symbol(t, "[") || token_is(t, "case");
-        depth -= token_symbol(t, ")") || token_symbol(t, "]") || token_is(t, "end");
         for (size_t k = 0; depth == 0 && words[k]; k++)
             if (token_is(t, words[k]) || token_symbol(t, words[k]))
                 return i;
+        depth += token_symbol(t, "(") || token_symbol(t, "[") || token_is(t, "case");
+        depth -= token_symbol(t, ")") || token_symbol(t, "]") || token_is(t, "end");
     }
     return f->t.count;
 }

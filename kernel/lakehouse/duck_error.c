@@ -68,7 +68,7 @@ bool duck_error(const char *message, const char *sql, struct err *e)
         err_copy(e->sqlstate, sizeof e->sqlstate, rule->sqlstate, strlen(rule->sqlstate));
         const char *position = jx_get_str(all, "position", NULL);
         if (position && sql)
-            e->position = atoi(position) + 1;
+            e->position = (int)strtol(position, NULL, 10) + 1;
     }
     json_decref(all);
     return false;

@@ -149,7 +149,7 @@ static bool open_python(const char *module, struct err *e)
     const char *tag = strstr(module, ".cpython-3");
     if (!tag)
         return true;
-    int minor = atoi(tag + strlen(".cpython-3"));
+    int minor = (int)strtol(tag + strlen(".cpython-3"), NULL, 10);
     char name[64];
     snprintf(name, sizeof name, "libpython3.%d.so.1.0", minor);
     bool ok = open_named(name);

@@ -127,8 +127,8 @@ static void add_code_point(struct buf *out, unsigned long c)
 /* \u0041, \U00000041; *p is after the letter. */
 static bool unicode_escape(struct lexer *l, size_t digits)
 {
-    char hex[9] = "";
-    strncpy(hex, l->sql + l->at, digits);
+    char hex[9];
+    snprintf(hex, digits + 1, "%s", l->sql + l->at);
     unsigned long c = strtoul(hex, NULL, 16);
     if (strspn(hex, "0123456789abcdefABCDEF") != digits || c == 0 || c > 0x10ffff || (c >= 0xd800 && c < 0xe000))
         return bad(l, l->at, "this is no character");

@@ -86,8 +86,8 @@ static bool decimal_type(struct front *f, size_t *at, struct buf *out, struct bu
     int p = 10, s = 0;
     if (token_symbol(t, "(")) {
         bool scaled = token_symbol(&t[1 + 1], ",");
-        p = atoi(t[1].text);
-        s = scaled ? atoi(t[3].text) : 0;
+        p = (int)strtol(t[1].text, NULL, 10);
+        s = scaled ? (int)strtol(t[3].text, NULL, 10) : 0;
         *at += scaled ? 5 : 3;
         if (t[1].kind != TOKEN_NUMBER || !token_symbol(front_token(f, *at - 1), ")"))
             return type_expected(f, *at, "DECIMAL(precision, scale)", e);
@@ -408,7 +408,7 @@ static size_t qualifiers(const struct writer *w)
         n++;
     for (size_t i = 0; n >= 3 && i < w->f->n_tables; i++) {
         const struct front_table *table = &w->f->tables[i];
-        for (size_t k = n - 1; k >= 2 && !table->aliased && table->n_parts == k; k--) {
+        for (size_t k = n - 1; k >= 2 && !table->aliased; k--) {
             size_t same = 0;
             while (same < k && !strcasecmp(t[same * 2].text, table->parts[3 - k + same]))
                 same++;

@@ -30,7 +30,7 @@ static void add_double(struct buf *out, double value, bool single)
     }
     shortest(value, single, text);
     char *e = strchr(text, 'e');
-    int exponent = atoi(e + 1), digits = (int)(e - text) - (text[0] == '-') - 1; /* with the point: 0, 2, 3 … */
+    int exponent = (int)strtol(e + 1, NULL, 10), digits = (int)(e - text) - (text[0] == '-') - 1; /* with the point: 0, 2, 3 … */
     digits = digits > 1 ? digits - 1 : 0;                                       /* digits after the point */
     *e = '\0';
     double size = fabs(value);
