@@ -63,6 +63,8 @@ static int set_up(void **state)
     (void)state;
     struct err e = {0};
     assert_non_null(mkdtemp(dir));
+    /* This program is not the workspace's, so it cannot be its own worker; tests/workspace has a real one. */
+    setenv("LAKEBASE_WORKER_PROGRAM", "/nowhere/lakebase-workspace", 1);
     const char *why = pg_cluster_start(&pg, NULL);
     assert_string_equal(why ? why : "", "");
     memory.connect = to_postgres;
@@ -403,6 +405,110 @@ static void stopped_instance_has_no_tables(void **state)
             "Catalog 'shop' cannot be read: its database instance 'demo' is STOPPED");
 }
 
+/* ---- the lakehouse: what needs no worker; a statement that finds none ---- */
+
+static void managed_catalogs(void **state)
+{
+    (void)state;
+    struct catalog_info in = {.name = (char *)"Lab", .comment = (char *)"c"}, one;
+    struct securable_update change = {.comment = (char *)"changed"};
+    struct schema_info schema_in = {.name = (char *)"s", .catalog_name = (char *)"lab"}, schema;
+    call(DBX_create_catalog, NULL, &in, &one);
+    assert_string_equal(one.full_name, "lab");
+    assert_string_equal(one.catalog_type, "MANAGED_CATALOG");
+    model_release(&model_catalog_info, &one);
+    refused(DBX_create_catalog, NULL, &in, ERR_CATALOG_EXISTS, 409, "Catalog 'lab' already exists");
+    call(DBX_update_catalog, P({"name", "lab"}), &change, &one);
+    assert_string_equal(one.comment, "changed");
+    model_release(&model_catalog_info, &one);
+    call(DBX_create_schema, NULL, &schema_in, &schema);
+    assert_string_equal(schema.full_name, "lab.s");
+    model_release(&model_schema_info, &schema);
+    call(DBX_update_schema, P({"full_name", "lab.s"}), &change, &schema);
+    assert_string_equal(schema.comment, "changed");
+    model_release(&model_schema_info, &schema);
+    refused(DBX_delete_catalog, P({"name", "lab"}), NULL, ERR_CATALOG_NOT_EMPTY, 400,
+            "Catalog 'lab' is not empty. The catalog has one or more schema(s).");
+    refused(DBX_update_table, P({"full_name", "lab.s.t"}), &change, ERR_TABLE_NOT_FOUND, 404,
+            "Table 'lab.s.t' does not exist.");
+    refused(DBX_delete_table, P({"full_name", "lab.s.t"}), NULL, ERR_TABLE_NOT_FOUND, 404,
+            "Table 'lab.s.t' does not exist.");
+    refused(DBX_table_lineage, P({"table_name", "lab.s.t"}), NULL, ERR_TABLE_NOT_FOUND, 404,
+            "Table 'lab.s.t' does not exist.");
+}
+
+static void grants(void **state)
+{
+    (void)state;
+    char *use[] = {(char *)"use schema"};
+    struct permissions_change change = {.principal = (char *)"account users", .add = {use, 1}};
+    struct permissions_update in = {.changes = {&change, 1}};
+    struct permissions_list out;
+    struct effective_permissions_list effective;
+    const struct dbx_param catalog[] = {{"securable_type", "catalog"}, {"full_name", "lab"}, {NULL, NULL}};
+    call(DBX_update_grants, catalog, &in, &out);
+    model_release(&model_permissions_list, &out);
+    call(DBX_get_grants, catalog, NULL, &out);
+    const struct privilege_assignment *one = out.privilege_assignments.items;
+    assert_int_equal(out.privilege_assignments.count, 1);
+    assert_string_equal(one->principal, "account users");
+    assert_string_equal(((char **)one->privileges.items)[0], "USE_SCHEMA");
+    model_release(&model_permissions_list, &out);
+    call(DBX_get_effective_grants, P({"securable_type", "schema"}, {"full_name", "lab.s"}), NULL, &effective);
+    const struct effective_assignment *who = effective.privilege_assignments.items;
+    const struct effective_privilege *what = who->privileges.items;
+    assert_string_equal(what->inherited_from_name, "lab");
+    assert_string_equal(what->inherited_from_type, "CATALOG");
+    model_release(&model_effective_permissions_list, &effective);
+    change.principal = (char *)"nobody";
+    struct err e = {0};
+    assert_false(dbx_call(user, DBX_update_grants, catalog, &in, NULL, NULL, &e));
+    assert_int_equal(e.code, ERR_PRINCIPAL_NOT_FOUND);
+    call(DBX_delete_schema, P({"full_name", "lab.s"}), NULL, NULL);
+    call(DBX_delete_catalog, P({"name", "lab"}), NULL, NULL);
+}
+
+static void statements_without_a_worker(void **state)
+{
+    (void)state;
+    struct warehouse_list list;
+    struct warehouse one;
+    call(DBX_list_warehouses, NULL, NULL, &list);
+    assert_int_equal(list.warehouses.count, 1);
+    char *id = strdup(((struct warehouse *)list.warehouses.items)[0].id);
+    model_release(&model_warehouse_list, &list);
+    call(DBX_get_warehouse, P({"id", id}), NULL, &one);
+    assert_string_equal(one.state, "STOPPED");
+    assert_string_equal(one.health->status, "HEALTHY");
+    model_release(&model_warehouse, &one);
+    call(DBX_stop_warehouse, P({"id", id}), NULL, NULL);
+    refused(DBX_start_warehouse, P({"id", "none"}), NULL, ERR_INVALID_PARAMETER, 400, "none is not a valid endpoint id.");
+    struct statement_parameter parameter = {.name = (char *)"a", .value = (char *)"1", .type = (char *)"INT"};
+    struct statement_request in = {.statement = (char *)"SELECT :a", .warehouse_id = id, .parameters = {&parameter, 1},
+                                   .wait_timeout = (char *)"50s"};
+    struct statement_response out;
+    call(DBX_execute_statement, NULL, &in, &out);
+    assert_string_equal(out.status->state, "FAILED");
+    assert_null(out.manifest);
+    char *statement = strdup(out.statement_id);
+    model_release(&model_statement_response, &out);
+    call(DBX_get_statement, P({"id", statement}), NULL, &out);
+    assert_string_equal(out.status->state, "FAILED");
+    assert_non_null(strstr(out.status->error->message, "the lakehouse worker does not start"));
+    model_release(&model_statement_response, &out);
+    call(DBX_cancel_statement, P({"id", statement}), NULL, NULL);
+    struct err e = {0};
+    called[DBX_get_statement_chunk] = true;
+    assert_false(dbx_call(user, DBX_get_statement_chunk, P({"id", statement}, {"index", "0"}), NULL, NULL, NULL, &e));
+    assert_int_equal(e.code, ERR_INVALID_STATE);
+    /* Another's statement is not there. */
+    err_init(&e);
+    assert_false(dbx_call(app, DBX_get_statement, P({"id", statement}), NULL, NULL, NULL, &e));
+    assert_int_equal(e.code, ERR_RESOURCE_NOT_FOUND);
+    free(statement);
+    free(id);
+}
+
 static void delete_all(void **state)
 {
     (void)state;
@@ -430,6 +536,7 @@ int main(void)
         cmocka_unit_test(who_am_i), cmocka_unit_test(create_and_read), cmocka_unit_test(pages_of_instances),
         cmocka_unit_test(update_with_masks), cmocka_unit_test(credentials), cmocka_unit_test(catalogs),
         cmocka_unit_test(unity_catalogs_and_schemas), cmocka_unit_test(unity_tables),
+        cmocka_unit_test(managed_catalogs), cmocka_unit_test(grants), cmocka_unit_test(statements_without_a_worker),
         cmocka_unit_test(stopped_instance_has_no_tables), cmocka_unit_test(delete_all),
         cmocka_unit_test(every_route_was_driven),
     };
