@@ -34,22 +34,17 @@ static char *in_folder(const char *folder, const char *rest)
     return NULL;
 }
 
+/* build/bin or build/VARIANT/bin: two or three folders up. */
 static char *of_source_tree(void)
 {
     struct err none;
     err_init(&none);
-    char *bin = fs_program_dir(&none); /* build/bin */
-    char *found = bin ? in_folder(bin, "../../.venv/bin/python") : NULL;
-    char *clean = found ? realpath(bin, NULL) : NULL;
-    free(bin);
-    if (!clean)
-        return found;
-    /* The name of an environment's python must stay a link: it is how python finds its packages. */
-    for (int up = 0; up < 2 && strrchr(clean, '/'); up++)
-        *strrchr(clean, '/') = '\0';
-    free(found);
-    found = in_folder(clean, ".venv/bin/python");
-    free(clean);
+    char *folder = fs_program_dir(&none), *found = NULL;
+    for (int up = 1; folder && !found && up <= 3 && strrchr(folder, '/'); up++) {
+        *strrchr(folder, '/') = '\0';
+        found = up > 1 ? in_folder(folder, ".venv/bin/python") : NULL;
+    }
+    free(folder);
     return found;
 }
 
