@@ -8,9 +8,7 @@ import shutil
 import socket
 import struct
 import subprocess
-import threading
 import uuid
-from pathlib import Path
 
 from conftest import WORKSPACE, program, short_dir
 
@@ -47,16 +45,18 @@ class Result:
 class Engine:
     """A worker process and its catalog: tables by full name."""
 
-    def __init__(self):
-        self.state = short_dir("lake-")
+    def __init__(self, beside=None):
+        """beside: another engine, whose folder and catalog this worker shares."""
+        self.state = beside.state if beside else short_dir("lake-")
         self.root = self.state / "lakehouse"
-        self.root.mkdir()
-        self.tables, self.schemas, self.calls, self.foreign = {}, {("main", "default")}, [], {}
+        self.root.mkdir(exist_ok=True)
+        self.tables = beside.tables if beside else {}
+        self.schemas, self.calls, self.foreign = {("main", "default")}, [], {}
         self.catalog, self.schema = "main", "default"
         self.start()
 
     def start(self):
-        self.path = self.state / "w.sock"
+        self.path = self.state / f"{uuid.uuid4().hex[:8]}.sock"
         self.path.unlink(missing_ok=True)
         listening = socket.socket(socket.AF_UNIX)
         listening.bind(str(self.path))
