@@ -171,8 +171,12 @@ static bool open_conninfo(struct magic_ctx *ctx, const struct target *t, const c
     out->pg = pg_open(&p, ctx->cancel, e);
     if (!out->pg && e->code == ERR_LOGIN && !password && !strcasestr(t->conninfo, "password"))
         open_with_password(ctx, t, out, e);
-    if (!out->pg)
+    if (!out->pg) {
+        /* libpq's last try is one without TLS, and its refusal is what is told. */
+        if (e->code == ERR_LOGIN && strstr(e->text, "no encryption"))
+            err_hint(e, "the server wants TLS, and a login over TLS was refused before: add sslmode=require to see why");
         return false;
+    }
     if (password)
         out->password = xstrdup(password);
     out->conninfo = xstrdup(t->conninfo);

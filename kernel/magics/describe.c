@@ -89,12 +89,12 @@ static void end(void *self, const char *footer)
 }
 
 /* Where a pattern ends: at a blank or semicolon outside double quotes. */
-static size_t pattern_len(const char *text)
+static size_t pattern_len(const char *text, bool *open)
 {
-    bool quoted = false;
     size_t n = 0;
-    for (; text[n] && (quoted || !strchr(" \t;", text[n])); n++)
-        quoted = quoted != (text[n] == '"');
+    *open = false;
+    for (; text[n] && (*open || !strchr(" \t;", text[n])); n++)
+        *open = *open != (text[n] == '"');
     return n;
 }
 
@@ -103,14 +103,21 @@ static bool one_pattern(struct magic_ctx *ctx, const char *pattern, struct err *
 {
     if (!pattern)
         return true;
-    size_t at = pattern_len(pattern), n = strlen(pattern);
+    bool open;
+    size_t at = pattern_len(pattern, &open), n = strlen(pattern);
     at += strspn(pattern + at, " \t;");
-    if (at == n)
+    if (open)
+        at = (size_t)(strrchr(pattern, '"') - pattern);
+    else if (at == n)
         return true;
     /* It is the raw rest of the line, so it is the tail of the arguments. */
     const char *rest = ctx->args + ctx->args_len - n + at;
-    err_set(e, ERR_USAGE, "\\%s takes one name; '%.100s' is left over", ctx->name, pattern + at);
-    err_hint(e, "a statement or another command goes on a line of its own; a name with blanks stands in double quotes");
+    if (open)
+        err_set(e, ERR_USAGE, "a quote (\") is not closed");
+    else
+        err_set(e, ERR_USAGE, "\\%s takes one name; '%.100s' is left over", ctx->name, pattern + at);
+    if (!open)
+        err_hint(e, "a statement or another command goes on a line of its own; a name with blanks stands in double quotes");
     cell_place(ctx->cell, ctx->cell_len, (size_t)(rest - ctx->cell), &e->line, &e->column);
     e->width = (int)utf8_count(rest, n - at);
     return false;

@@ -65,6 +65,14 @@ static bool run_atomic(struct magic_ctx *ctx, struct connection *c, const char *
     return ok;
 }
 
+static bool has_no_statement(const char *sql, size_t len)
+{
+    struct sql_span span;
+    enum sql_open open;
+    size_t pos = 0;
+    return !sql_next(sql, len, &pos, false, &span, &open) && open == SQL_CLOSED;
+}
+
 static bool run(struct magic_ctx *ctx, const struct args *args, struct err *e)
 {
     struct settings s = ctx->session->settings;
@@ -83,6 +91,8 @@ static bool run(struct magic_ctx *ctx, const struct args *args, struct err *e)
         len = strlen(rest);
         sql = ctx->args + ctx->args_len - len;
     }
+    if (ctx->body && has_no_statement(sql, len))
+        return err_set(e, ERR_USAGE, "%%%%sql needs a statement in the lines below it");
     s.rows = args_int(args, "limit", s.rows);
     s.timeout = args_int(args, "timeout", s.timeout);
     struct connection *c = session_connection(ctx->session, args_get(args, "on"), e);

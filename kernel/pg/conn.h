@@ -28,7 +28,7 @@ struct pg_params {
 
 enum pg_tx { PG_TX_IDLE = 1, PG_TX_ACTIVE, PG_TX_IN_BLOCK, PG_TX_FAILED, PG_TX_UNKNOWN };
 
-/* Connect. The session gets: client_encoding UTF8, DateStyle ISO, IntervalStyle iso_8601, TimeZone UTC, bytea_output hex,
+/* Connect. The session gets: client_encoding UTF8, DateStyle ISO, IntervalStyle postgres, TimeZone UTC, bytea_output hex,
  * in the start-up packet (no extra round trip). Errors: ERR_LOGIN (28000 and 28P01 alike, sqlstate set), ERR_CONNECT,
  * ERR_TIMEOUT, ERR_CANCELLED, ERR_CONFIG for a conninfo that cannot be read. NULL on failure. */
 struct pg_conn *pg_open(const struct pg_params *p, struct cancel *c, struct err *e);

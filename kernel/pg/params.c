@@ -14,7 +14,7 @@ enum { DEFAULT_TIMEOUT_MS = 15000 };
 
 /* In the start-up packet: no round trip, and RESET goes back to them. Results must not depend on the server's taste. */
 static const char session_options[] =
-    "-c DateStyle=ISO -c IntervalStyle=iso_8601 -c TimeZone=UTC -c bytea_output=hex";
+    "-c DateStyle=ISO -c IntervalStyle=postgres -c TimeZone=UTC -c bytea_output=hex";
 
 static void put(struct pg_keywords *k, const char *name, const char *value)
 {

@@ -74,6 +74,8 @@ static void test_errors_have_places(void **state)
     shows("%instance create", "HINT:  usage: %instance create [--capacity");
     shows("%use", "HINT:  usage: %use ALIAS");
     shows("%%sql --limit x\nSELECT 1", "HINT:  usage: %sql [--on ALIAS]");
+    shows("%%sql\n-- nothing\n;", "%%sql needs a statement in the lines below it");
+    shows("\\d x \"open", "LINE 1: \\d x \"open\n             ^");
     shows("%sql", "%sql needs a statement");
     shows("%%sql --limit 0\nSELECT 1", "--limit is between 1 and 10000");
     shows("%%sql --limit 10001\nSELECT 1", "--limit is between 1 and 10000");
