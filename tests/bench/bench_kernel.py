@@ -37,7 +37,8 @@ class Run:
         self.poller.register(self.shell, zmq.POLLIN)
         self.poller.register(self.iopub, zmq.POLLIN)
         environ = {**os.environ, "JPY_PARENT_PID": str(os.getpid()), "LAKEBASE_STATE_DIR": folder, "HOME": folder,
-                   "IPYTHONDIR": f"{folder}/ipython"}
+                   "IPYTHONDIR": f"{folder}/ipython", "LAKEBASE_PYTHON": sys.executable,
+                   "LAKEBASE_WORKSPACE_PROGRAM": "/bin/false"}  # no cell here needs a workspace
         self.began = time.perf_counter()
         self.process = subprocess.Popen([a.replace("{file}", self.file) for a in argv], stdin=subprocess.DEVNULL,
                                         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environ,
@@ -120,7 +121,7 @@ def measure(sides):
     figures = {}
     with tempfile.TemporaryDirectory() as folder:
         for turn in range(STARTS):
-            for side, (argv, empty, line) in sides.items():
+            for side, (argv, empty, line, python) in sides.items():
                 run = Run(argv, folder)
                 run.wait(run.send("kernel_info_request", {}), idle=False)
                 starts[side].append((time.perf_counter() - run.began) * 1e3)
@@ -132,6 +133,7 @@ def measure(sides):
                     figures.setdefault("printing_cell_to_idle", {})[side] = run.cells(line)
                     figures.setdefault(f"queue_of_{QUEUE}_cells", {})[side] = run.queue(empty)
                     figures.setdefault("kernel_rss_after_cells", {})[side] = run.memory()
+                    figures.setdefault("python_cell_to_idle", {})[side] = run.cells(python)
                 stops[side].append(run.stop())
     medians = {side: statistics.median(times) for side, times in starts.items()}
     return {"kernel_start_to_kernel_info": medians, **figures,
@@ -140,8 +142,9 @@ def measure(sides):
 
 def main():
     kernel = str(ROOT / "build/bin/lakebase-kernel")
-    sides = {"ours": ([kernel, "-f", "{file}"], "-- nothing", "%version"),
-             "ipykernel": ([sys.executable, "-m", "ipykernel_launcher", "-f", "{file}"], "pass", "print('x')")}
+    sides = {"ours": ([kernel, "-f", "{file}"], "-- nothing", "%version", "%%python\npass"),
+             "ipykernel": ([sys.executable, "-m", "ipykernel_launcher", "-f", "{file}"], "pass", "print('x')",
+                           "pass")}
     for name, values in measure(sides).items():
         unit = "MiB" if "rss" in name else "ms"
         ours, theirs = values["ours"], values["ipykernel"]
