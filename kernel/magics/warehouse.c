@@ -143,7 +143,7 @@ static bool failed(struct magic_ctx *ctx, const struct statement_status *status,
     const char *code = why ? text_or_empty(why->error_code) : "";
     enum err_code as = strcmp(code, "BAD_REQUEST") == 0 || !*code ? ERR_SQL : err_code_of_wire(code, 0);
     err_set(e, as, "%s", message);
-    err_copy(e->sqlstate, sizeof e->sqlstate, text_or_empty(status->sql_state), strlen(text_or_empty(status->sql_state)));
+    /* The message has the SQLSTATE and its error class; what is said beside a state is PostgreSQL's and would mislead. */
     if (placed)
         place(ctx, sql, len, line, column, e);
     return false;
