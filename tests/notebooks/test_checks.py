@@ -1,52 +1,12 @@
 """Each `%lab check` of lab 2 is green on the finished lab, also for another right answer than ours, and red, with a message
 that says what is missing, on a state that is wrong. The kernel is driven as JupyterLab drives it."""
 import pytest
-from jupyter_client.manager import start_new_kernel
 
 import notebook_tools as tools
 from conftest import running_workspace
+from lab_kernel import Kernel
 
 NOTEBOOK = tools.NOTEBOOKS / "02_lab_creating_and_exploring.ipynb"
-
-
-class Kernel:
-    def __init__(self, environ):
-        self.manager, self.client = start_new_kernel(kernel_name="lakebase", env=environ, startup_timeout=30)
-
-    def close(self):
-        self.client.stop_channels()
-        self.manager.shutdown_kernel(now=True)
-
-    def run(self, code):
-        """(error content or None, all text shown)"""
-        asked, shown = self.client.execute(code, allow_stdin=False), []
-        while True:
-            message = self.client.get_iopub_msg(timeout=60)
-            if message["parent_header"].get("msg_id") != asked:
-                continue
-            kind, content = message["msg_type"], message["content"]
-            if kind == "status" and content["execution_state"] == "idle":
-                break
-            if kind == "stream":
-                shown.append(content["text"])
-            elif kind in ("display_data", "execute_result"):
-                shown.append(content["data"]["text/plain"])
-        reply = self.client.get_shell_msg(timeout=10)["content"]
-        return (reply if reply["status"] == "error" else None), "".join(shown)
-
-    def must(self, code):
-        error, text = self.run(code)
-        assert not error, f"{code}\n{error['ename']}: {error['evalue']}"
-        return text
-
-    def check(self, name):
-        """None when green, else what the check says."""
-        error, text = self.run(f"%lab check {name}")
-        if error:
-            assert error["ename"] == "CheckFailed", error
-            return error["evalue"] + "\n" + "\n".join(error["traceback"])
-        assert text, "a green check says so"
-        return None
 
 
 @pytest.fixture(scope="module")
