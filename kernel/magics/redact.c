@@ -92,10 +92,23 @@ static size_t quoted_value(struct spans *s, const char *code, size_t len, size_t
     return end;
 }
 
+/* The key of a Python dictionary or of JSON, ['password'] = or "password":, ends behind its quote. */
+static size_t past_key(const char *code, size_t len, size_t p)
+{
+    size_t end = p;
+    if (end < len && (code[end] == '\'' || code[end] == '"'))
+        end++;
+    if (end > p && end < len && code[end] == ']')
+        end++;
+    while (end > p && end < len && (code[end] == ' ' || code[end] == '\t'))
+        end++;
+    return end < len && (code[end] == '=' || code[end] == ':') ? end : p;
+}
+
 /* "password=…" of a conninfo, a URI's query, a shell; "PASSWORD '…'" of CREATE ROLE. */
 static size_t find_password_at(struct spans *s, const char *code, size_t len, size_t at, const char *word)
 {
-    size_t p = at + strlen(word);
+    size_t p = past_key(code, len, at + strlen(word));
     bool bare = p < len && isspace((unsigned char)code[p]), bearer = strcmp(word, "bearer") == 0;
     while (p < len && isspace((unsigned char)code[p]))
         p++;

@@ -60,6 +60,9 @@ static void test_secrets_go(void **state)
     becomes("CREATE USER MAPPING FOR r SERVER s OPTIONS (user 'u', password 'hunter2')",
             "CREATE USER MAPPING FOR r SERVER s OPTIONS (user 'u', password '****')");
     becomes("%%bash\nexport PGPASSWORD=hunter2; psql", "%%bash\nexport PGPASSWORD=****; psql");
+    becomes("%%python\nos.environ['PGPASSWORD'] = 'hunter2'", "%%python\nos.environ['PGPASSWORD'] = '****'");
+    becomes("%%python\nx = {\"password\": \"hunter2\", 'a': 1}", "%%python\nx = {\"password\": \"****\", 'a': 1}");
+    becomes("%%python\nconnect(password = 'hunter2')", "%%python\nconnect(password = '****')");
     becomes("%%bash\ncurl -H 'Authorization: Bearer abc.def' x", "%%bash\ncurl -H 'Authorization: Bearer **** x");
     becomes("SELECT 'dapi0123456789abcdef0123456789abcdef'", "SELECT '****'");
     becomes("SELECT 'eyJhbGciOiJSUzI1NiIsInR5cCI6IkpXVCJ9.eyJpc3MiOiJsYWtlYmFzZSJ9.abc-_1'", "SELECT '****'");
