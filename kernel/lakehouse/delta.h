@@ -58,7 +58,7 @@ struct delta_file {
     json_t *partition_values; /* object name → string or null */
     char *stats;              /* JSON text or NULL */
     json_t *deletion_vector;  /* descriptor or NULL */
-    bool data_change;
+    bool data_change;         /* of the action; true in a snapshot */
 };
 
 struct delta_snapshot {

@@ -111,7 +111,9 @@ bool delta_checkpoint_read(struct delta_replay *r, const struct delta_list *list
 const struct delta_parquet *delta_parquet(void); /* NULL: none */
 /* Write one at `version` if its turn is up (every delta.checkpointInterval commits, else 10). It is only a shortcut: a failure
  * is logged. */
-void delta_checkpoint_turn(const char *root, int64_t version);
+void delta_checkpoint_turn(const char *root, int64_t version, const json_t *properties);
+/* Remove the log folder's temporary files ".<version>.<kind>.<uuid>.tmp" of that version and before. */
+void delta_sweep(const char *log, const char *kind, int64_t version);
 
 /* ---- snapshot (delta_snapshot.c) ---- */
 /* Make a value of what was replayed, after the gate let it through. s has root and version; delta_close frees what a failure

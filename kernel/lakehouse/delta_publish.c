@@ -177,16 +177,24 @@ static bool sync_folder(const char *path, struct err *e)
     return ok;
 }
 
-/* Temporary files of versions that are published belong to commits that crashed or lost: nobody can link them any more. */
-static void sweep(const char *log, int64_t version)
+/* Is it ".<version>.<kind>.<uuid>.tmp"? */
+static bool is_temporary(const char *name, const char *kind, int64_t version)
+{
+    long long of;
+    int n = 0;
+    size_t len = strlen(kind);
+    if (sscanf(name, ".%20lld.%n", &of, &n) != 1 || n != 22 || of > version || strncmp(name + n, kind, len) != 0)
+        return false;
+    const char *id = name + n + len;
+    return *id == '.' && strspn(id + 1, "0123456789abcdef-") == 36 && !strcmp(id + 37, ".tmp");
+}
+
+void delta_sweep(const char *log, const char *kind, int64_t version)
 {
     DIR *dir = opendir(log);
-    for (struct dirent *entry; dir && (entry = readdir(dir));) {
-        long long of;
-        int n = 0;
-        if (sscanf(entry->d_name, ".%20lld.json.%*36[0-9a-f-].tmp%n", &of, &n) == 1 && n && !entry->d_name[n] && of <= version)
+    for (struct dirent *entry; dir && (entry = readdir(dir));)
+        if (is_temporary(entry->d_name, kind, version))
             unlinkat(dirfd(dir), entry->d_name, 0);
-    }
     if (dir)
         closedir(dir);
 }
@@ -215,7 +223,7 @@ static bool publish(const char *root, int64_t version, const struct buf *text, s
     unlink(temp);
     if (ok) {
         ok = sync_folder(log, e);
-        sweep(log, version);
+        delta_sweep(log, "json", version); /* of commits that crashed or lost: nobody can link them any more */
     }
     free(temp);
     free(path);
@@ -237,7 +245,7 @@ bool delta_commit_publish(struct delta_commit *c, int64_t *version, struct err *
     if (ok && version)
         *version = c->read_version + 1;
     if (ok)
-        delta_checkpoint_turn(c->root, c->read_version + 1);
+        delta_checkpoint_turn(c->root, c->read_version + 1, c->has_metadata ? c->configuration : base->configuration);
     buf_release(&text);
     delta_close(base);
     return ok || err_wrap(e, "writing to the table at '%s'", c->root);

@@ -43,9 +43,11 @@ static bool fill_files(struct delta_snapshot *s, json_t *live, struct err *e)
     const char *key;
     json_t *body;
     s->files = xcalloc(json_object_size(live) + 1, sizeof *s->files);
-    json_object_foreach(live, key, body)
+    json_object_foreach(live, key, body) {
         if (!delta_file_parse(s->root, body, &s->files[s->n_files++], e))
             return false;
+        s->files[s->n_files - 1].data_change = true; /* what its add said is of that commit: removing it is a change */
+    }
     return true;
 }
 

@@ -52,8 +52,10 @@ struct lake *lake_open(const struct lake_options *o, struct err *e)
     l->root = xstrdup(o->root);
     l->temp = xstrdup(o->temp_dir);
     l->db = duck_open(o, e);
-    if (l->db && set_up(l, e))
+    if (l->db && set_up(l, e)) {
+        lake_checkpoints(l, true);
         return l;
+    }
     lake_close(l);
     return NULL;
 }
@@ -62,6 +64,7 @@ void lake_close(struct lake *l)
 {
     if (!l)
         return;
+    lake_checkpoints(l, false);
     duck_close(l->db);
     free(l->root);
     free(l->temp);

@@ -12,6 +12,7 @@ struct lake {
     struct duck_db *db;
     char *root, *temp;
     struct lake_registry *foreign; /* lake_foreign.c */
+    struct delta_parquet parquet;  /* lake_checkpoint.c */
 };
 
 /* ---- types (lake_types.c) ---- */
@@ -52,6 +53,10 @@ bool lake_snapshot_sql(struct duck_conn *c, const struct delta_snapshot *s, cons
 /* The change feed from..to; columns as lake_changes says. */
 bool lake_changes_sql(struct duck_conn *c, const char *root, int64_t from, int64_t to, bool text,
                       struct delta_schema *schema, struct buf *out, struct err *e);
+
+/* ---- checkpoints (lake_checkpoint.c) ---- */
+/* From now on the Delta log reads and writes its checkpoints through this engine; off: through none. */
+void lake_checkpoints(struct lake *l, bool on);
 
 /* ---- foreign tables (lake_foreign.c) ---- */
 /* The table function through which the engine pulls rows of foreign tables; once a database. */

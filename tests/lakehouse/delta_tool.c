@@ -1,6 +1,7 @@
 /*
  * The Delta log on the command line, for tests only: what kernel/lakehouse/delta.h sees in a table, as JSON, and commits as
- * JSON tells it. Built by delta_tool.py. It reads and writes no data file: tests make those with deltalake.
+ * JSON tells it. Built by delta_tool.py. It reads and writes no data file: tests make those with deltalake. With $DELTA_TOOL_ROOT,
+ * a folder above the tables, the engine is opened too: checkpoints need it.
  *
  *   delta_tool snapshot ROOT VERSION | history ROOT LIMIT | changes ROOT FROM TO | at ROOT MILLISECONDS | commit ROOT < JSON
  *
@@ -12,7 +13,7 @@
 
 #include "base/jx.h"
 #include "base/xalloc.h"
-#include "lakehouse/delta.h"
+#include "lakehouse/lake.h"
 
 static json_t *text_or_null(const char *text) { return text ? jx_str(text) : json_null(); }
 static json_t *copy_or_null(const json_t *value) { return value ? json_deep_copy(value) : json_null(); }
@@ -176,7 +177,10 @@ int main(int n, char **words)
     struct err e;
     err_init(&e);
     jx_setup();
-    json_t *out = run(n, words, &e);
+    struct lake_options options = {.root = getenv("DELTA_TOOL_ROOT"), .temp_dir = getenv("DELTA_TOOL_ROOT"), .threads = 1};
+    struct lake *lake = options.root ? lake_open(&options, &e) : NULL;
+    json_t *out = lake || !options.root ? run(n, words, &e) : NULL;
+    lake_close(lake);
     if (!out) {
         fprintf(stderr, "%s: %s\n", err_info(e.code)->symbol, e.text);
         return 1;

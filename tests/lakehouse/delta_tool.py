@@ -20,11 +20,18 @@ class Refused(Exception):
 
 
 class DeltaTool:
-    def __init__(self, program):
+    def __init__(self, program, engine_root=None):
         self.program = program
+        self.environ = {**os.environ, "VIRTUAL_ENV": str(ROOT / ".venv")}
+        if engine_root:
+            self.environ["DELTA_TOOL_ROOT"] = str(engine_root)
+
+    def with_engine(self, root):
+        """The same with the engine open over tables below a folder."""
+        return DeltaTool(self.program, root)
 
     def __call__(self, *words, stdin=None):
-        done = subprocess.run([self.program, *map(str, words)], text=True, capture_output=True, timeout=60,
+        done = subprocess.run([self.program, *map(str, words)], text=True, capture_output=True, timeout=60, env=self.environ,
                               input=json.dumps(stdin) if stdin is not None else "")
         if done.returncode:
             assert done.returncode == 1 and done.stderr.count("\n") == 1, done.stderr
