@@ -7,6 +7,7 @@
 #include "base/xalloc.h"
 #include "magics/interp.h"
 #include "magics/names.h"
+#include "magics/pools.h"
 
 struct session *session_new(void)
 {
@@ -41,6 +42,7 @@ void session_free(struct session *s)
 {
     if (!s)
         return;
+    pools_close_all(s);
     while (s->connections)
         session_remove(s, s->connections);
     session_forget_client(s);

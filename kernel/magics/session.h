@@ -39,6 +39,8 @@ struct settings {
     bool expanded, timing;
 };
 
+struct notebook_pool;
+
 struct session {
     struct connection *connections; /* in the order they were opened */
     struct connection *current;     /* NULL: none */
@@ -57,6 +59,8 @@ struct session {
         size_t count;
     } hints[HINTS_SEEN_MAX];
     size_t n_hints;
+
+    struct notebook_pool *pools; /* pools.h */
 
     struct last_result last;   /* for Python's _sqldf */
     struct python_link python; /* what the notebook's Python was told */

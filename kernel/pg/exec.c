@@ -398,6 +398,11 @@ bool pg_run(struct pg_conn *conn, const char *sql, struct cancel *c, struct err 
     return pg_exec(conn, sql, NULL, 0, NULL, c, e);
 }
 
+bool pg_run_within(struct pg_conn *conn, const char *sql, int silence_ms, struct err *e)
+{
+    return exec(conn, sql, NULL, 0, NULL, silence_ms, NULL, e);
+}
+
 struct scalar {
     bool got;
     char *text;

@@ -46,6 +46,8 @@ bool pg_exec(struct pg_conn *conn, const char *sql, const char *const *params, s
 
 /* For our own small queries: run, ignore rows, fail on error. */
 bool pg_run(struct pg_conn *conn, const char *sql, struct cancel *c, struct err *e);
+/* The same, nobody can interrupt it, and the connection is given up when the server stays silent for so long. */
+bool pg_run_within(struct pg_conn *conn, const char *sql, int silence_ms, struct err *e);
 /* First column of the first row, copied (caller frees); NULL value: *out NULL. ERR_NOT_FOUND without rows. */
 bool pg_scalar(struct pg_conn *conn, const char *sql, const char *const *params, size_t n_params, char **out,
                struct cancel *c, struct err *e);

@@ -1,0 +1,198 @@
+/* The load of %%pool (see pool_load.h): real threads, real connections, measured calls. */
+#include "magics/pool_load.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/xalloc.h"
+#include "pg/exec.h"
+#include "render/sink.h"
+
+enum { TELL_MS = 100 };
+
+struct call {
+    int64_t total_us, wait_us; /* total -1: it failed */
+    int backend;
+};
+
+struct crew {
+    const struct load *load;
+    struct cancel *cancel;
+    atomic_llong finished;   /* calls */
+    atomic_int ended;        /* clients */
+    pthread_mutex_t lock;    /* around out->failures */
+    struct load_result *out;
+};
+
+struct client {
+    struct crew *crew;
+    struct call *calls;
+    pthread_t thread;
+};
+
+static void count_failure(struct crew *c, const struct err *e)
+{
+    char code[sizeof c->out->failures[0].code];
+    const char *condition = e->sqlstate[0] ? pg_condition(e->sqlstate) : NULL;
+    if (e->sqlstate[0])
+        snprintf(code, sizeof code, "%s %.24s", e->sqlstate, condition ? condition : "");
+    else
+        snprintf(code, sizeof code, "%s", err_info(e->code)->ename);
+    pthread_mutex_lock(&c->lock);
+    c->out->failed++;
+    size_t i = 0;
+    while (i < c->out->kinds && strcmp(c->out->failures[i].code, code) != 0)
+        i++;
+    if (i < LOAD_KINDS_MAX) {
+        struct load_failures *f = &c->out->failures[i];
+        if (i == c->out->kinds) {
+            c->out->kinds++;
+            memcpy(f->code, code, sizeof f->code);
+            err_copy(f->text, sizeof f->text, e->text, strlen(e->text));
+        }
+        f->count++;
+    }
+    pthread_mutex_unlock(&c->lock);
+}
+
+static struct pg_conn *get(struct crew *c, struct err *e)
+{
+    return c->load->connect_each ? pools_connect(c->load->pool, c->cancel, e)
+                                 : pool_checkout(c->load->pool->pool, -1, c->cancel, e);
+}
+
+static void give_back(struct crew *c, struct pg_conn *conn)
+{
+    if (c->load->connect_each)
+        pg_close(conn);
+    else
+        pool_return(c->load->pool->pool, conn);
+}
+
+static void one_call(struct crew *c, struct call *out)
+{
+    struct err e;
+    err_init(&e);
+    int64_t start = clock_mono_us();
+    struct pg_conn *conn = get(c, &e);
+    int64_t got = clock_mono_us();
+    bool ok = conn && pg_run(conn, c->load->sql, c->cancel, &e);
+    if (conn) {
+        out->backend = pg_backend_pid(conn);
+        give_back(c, conn);
+    }
+    out->wait_us = got - start;
+    out->total_us = ok ? clock_mono_us() - start : -1;
+    if (!ok && e.code != ERR_CANCELLED)
+        count_failure(c, &e);
+}
+
+static void *client_main(void *arg)
+{
+    struct client *me = arg;
+    struct crew *c = me->crew;
+    for (int i = 0; i < c->load->calls && !cancel_fired(c->cancel); i++) {
+        one_call(c, &me->calls[i]);
+        atomic_fetch_add(&c->finished, 1);
+    }
+    atomic_fetch_add(&c->ended, 1);
+    return NULL;
+}
+
+/* ---- numbers ---- */
+
+static int by_number(const void *a, const void *b)
+{
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* Nearest rank, of sorted values. */
+static int64_t percentile(const int64_t *sorted, size_t n, int percent)
+{
+    if (n == 0)
+        return 0;
+    size_t rank = (n * (size_t)percent + 99) / 100;
+    return sorted[rank ? rank - 1 : 0];
+}
+
+static void summarize(const struct call *calls, size_t n, struct load_result *out)
+{
+    int64_t *values = xcalloc(n ? n : 1, sizeof *values);
+    size_t good = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (calls[i].total_us >= 0)
+            values[good++] = calls[i].total_us;
+    }
+    qsort(values, good, sizeof *values, by_number);
+    out->done = (int64_t)good;
+    out->p50 = percentile(values, good, 50);
+    out->p95 = percentile(values, good, 95);
+    out->p99 = percentile(values, good, 99);
+    out->most = good ? values[good - 1] : 0;
+    for (size_t i = 0; i < n; i++)
+        values[i] = calls[i].wait_us;
+    qsort(values, n, sizeof *values, by_number);
+    out->wait_p95 = percentile(values, n, 95);
+    out->wait_most = n ? values[n - 1] : 0;
+    for (size_t i = 0; i < n; i++)
+        values[i] = calls[i].backend;
+    qsort(values, n, sizeof *values, by_number);
+    for (size_t i = 0; i < n; i++)
+        out->backends += values[i] && (i == 0 || values[i] != values[i - 1]);
+    free(values);
+}
+
+/* ---- the run ---- */
+
+static void watch(struct magic_ctx *ctx, struct crew *c, int started)
+{
+    struct progress p;
+    struct err ignored;
+    long long total = (long long)c->load->clients * c->load->calls;
+    char label[128];
+    snprintf(label, sizeof label, "%d clients, %d calls each, %s", c->load->clients, c->load->calls,
+             c->load->connect_each ? "a connection a call" : "pool");
+    progress_open(&p, ctx->out, label);
+    while (atomic_load(&c->ended) < started) {
+        progress_update(&p, NULL, atomic_load(&c->finished), total);
+        err_init(&ignored);
+        cancel_poll(NULL, -1, 0, TELL_MS / 5, &ignored);
+    }
+    progress_close(&p, NULL);
+}
+
+bool load_run(struct magic_ctx *ctx, const struct load *l, struct load_result *out, struct err *e)
+{
+    struct crew c = {.load = l, .cancel = ctx->cancel, .out = out};
+    struct client *clients = xcalloc((size_t)l->clients, sizeof *clients);
+    size_t n = (size_t)l->clients * (size_t)l->calls;
+    struct call *calls = xcalloc(n, sizeof *calls);
+    int started = 0;
+    *out = (struct load_result){0};
+    pthread_mutex_init(&c.lock, NULL);
+    for (size_t i = 0; i < n; i++)
+        calls[i].total_us = -1;
+    int64_t start = clock_mono_us();
+    for (; started < l->clients; started++) {
+        clients[started] = (struct client){.crew = &c, .calls = calls + (size_t)started * (size_t)l->calls};
+        int rc = pthread_create(&clients[started].thread, NULL, client_main, &clients[started]);
+        if (rc != 0) {
+            err_errno(e, rc, "no thread for client %d", started + 1);
+            break;
+        }
+    }
+    watch(ctx, &c, started);
+    for (int i = 0; i < started; i++)
+        pthread_join(clients[i].thread, NULL);
+    out->us = clock_mono_us() - start;
+    summarize(calls, n, out);
+    pthread_mutex_destroy(&c.lock);
+    free(clients);
+    free(calls);
+    return !e->code && cancel_check(ctx->cancel, e);
+}
