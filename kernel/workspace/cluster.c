@@ -4,7 +4,6 @@
  */
 #include "workspace/cluster.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -212,29 +211,26 @@ bool cluster_crashed(struct clusters *all, const char *uid)
     return crashed && !now.pid;
 }
 
-/* The first of them; a long list helps nobody. */
-static void name_one(struct buf *out, const char *name)
+bool clusters_folders(struct clusters *all, struct cluster_folders *out, struct err *e)
 {
-    if (out && out->len < 1000)
-        buf_printf(out, "%s%s", out->len ? ", " : "", out->len < 800 ? name : "…");
+    return cluster_folders_list(all->state_dir, out, e);
 }
 
-bool clusters_sweep(struct clusters *all, const char *const *keep, size_t n, struct buf *foreign, struct err *e)
+bool clusters_delete_all(struct clusters *all, struct err *e)
 {
-    DIR *d = opendir(all->instances_dir);
-    if (!d)
-        return err_errno(e, errno, "cannot read '%s'", all->instances_dir);
+    struct cluster_folders f;
+    if (!clusters_folders(all, &f, e))
+        return false;
     bool ok = true;
-    for (struct dirent *f; (f = readdir(d)) != NULL;) {
-        const char *name = f->d_name;
-        bool wanted = strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
-        for (size_t i = 0; i < n && !wanted; i++)
-            wanted = strcmp(keep[i], name) == 0;
-        if (!wanted && cluster_dir_ours(all, name))
-            ok = cluster_delete(all, name, e) && ok;
-        else if (!wanted)
-            name_one(foreign, name);
+    for (size_t i = 0; i < f.count; i++) {
+        struct err why; /* of this one: a set error ends waits */
+        err_init(&why);
+        if (cluster_delete(all, f.uids[i], &why))
+            continue;
+        if (ok)
+            *e = why;
+        ok = false;
     }
-    closedir(d);
+    cluster_folders_release(&f);
     return ok;
 }

@@ -15,10 +15,10 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "base/buf.h"
 #include "base/cancel.h"
 #include "base/err.h"
 
-struct buf;
 struct pg_conn;
 struct clusters; /* what all clusters of a workspace share: folders, CA, prefix, template, ldaps responder */
 
@@ -64,9 +64,19 @@ bool cluster_delete(struct clusters *all, const char *uid, struct err *e);
 pid_t cluster_pid(struct clusters *all, const char *uid);
 /* No server runs, and the last one did not end by itself: it was killed, or the machine went down. */
 bool cluster_crashed(struct clusters *all, const char *uid);
-/* Stop and remove every instance folder whose uid is not in `keep` (n uids): leftovers of a crash. What is no folder of
- * ours (another name, another owner) is left alone; its names go to `foreign` (may be NULL), with commas, at most about 1000 bytes. */
-bool clusters_sweep(struct clusters *all, const char *const *keep, size_t n, struct buf *foreign, struct err *e);
+/* What lies in instances/: the folders of clusters, and what is none of ours (another name, another owner). */
+struct cluster_folders {
+    char **uids; /* sorted */
+    size_t count;
+    struct buf foreign; /* names, with commas, at most about 1000 bytes */
+};
+bool clusters_folders(struct clusters *all, struct cluster_folders *out, struct err *e);
+/* The same without opening anything; no folder there is an empty list. */
+bool cluster_folders_list(const char *state_dir, struct cluster_folders *out, struct err *e);
+void cluster_folders_release(struct cluster_folders *f);
+/* Stop and remove every cluster, whatever the store says: for a reset. One that fails does not keep the others; the first
+ * error is reported. What is not ours is left alone. */
+bool clusters_delete_all(struct clusters *all, struct err *e);
 
 /* A connection for the workspace's own use (catalog reads, role changes), as the internal superuser over the unix socket
  * inside the folder; never handed to users. NULL on failure; close with pg_close. */

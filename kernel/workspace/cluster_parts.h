@@ -167,8 +167,6 @@ struct clusters {
 
 bool clusters_valid_uid(const char *uid);
 char *clusters_dir(const struct clusters *all, const char *uid); /* instances/<uid>; caller frees */
-/* An entry of instances/ that we can have made: a folder of the server user with a name of ours. */
-bool cluster_dir_ours(const struct clusters *all, const char *name);
 /* A cluster is in the folder, not what is left of one. */
 bool cluster_dir_whole(struct clusters *all, const char *dir);
 /* Renamed first: no crash leaves half a cluster under the name of a whole one. */

@@ -110,7 +110,7 @@ static _Noreturn void become_server(const char *state_dir, int port, int log_fd,
 /* What the new server says: "ok", an error, or nothing when it died. */
 static bool hear(int fd, struct err *e)
 {
-    char text[1024];
+    char text[sizeof e->text + sizeof e->hint + 2];
     size_t n = 0;
     struct pollfd p = {.fd = fd, .events = POLLIN};
     int64_t end = clock_mono_ms() + START_LIMIT_MS;
@@ -129,7 +129,11 @@ static bool hear(int fd, struct err *e)
     text[n] = '\0';
     if (strcmp(text, "ok") == 0)
         return true;
-    return err_set(e, ERR_INTERNAL, "%s", n ? text : "the workspace ended while it started");
+    const char *hint = memchr(text, '\0', n); /* behind the error, see say_err */
+    err_set(e, ERR_INTERNAL, "%s", n ? text : "the workspace ended while it started");
+    if (hint && hint[1])
+        err_hint(e, "%s", hint + 1);
+    return false;
 }
 
 static bool launch(const char *state_dir, int port, struct err *e)
@@ -194,13 +198,23 @@ bool control_start(const char *state_dir, int port, bool *started, struct runnin
 
 /* ---- run ---- */
 
-static void say(int ready_fd, const char *text)
+static void say(int ready_fd, const char *text, size_t len)
 {
     if (ready_fd < 0)
         return;
-    ssize_t n = write(ready_fd, text, strlen(text));
+    ssize_t n = write(ready_fd, text, len);
     (void)n;
     close(ready_fd);
+}
+
+/* The error and its hint, each with its NUL. */
+static void say_err(int ready_fd, const struct err *e)
+{
+    char both[sizeof e->text + sizeof e->hint];
+    size_t text = strlen(e->text) + 1, hint = strlen(e->hint) + 1;
+    memcpy(both, e->text, text);
+    memcpy(both + text, e->hint, hint);
+    say(ready_fd, both, text + hint);
 }
 
 /* Wait for the signal to end; true: PostgreSQL servers end too. */
@@ -220,7 +234,7 @@ static bool serve(const char *state_dir, int port, int ready_fd, const sigset_t 
     struct workspace *ws = workspace_open(state_dir, e);
     bool ok = ws && workspace_serve(ws, port, e) && card_write(ws, e);
     if (ok) {
-        say(ready_fd, "ok");
+        say(ready_fd, "ok", 2);
         log_line(LOG_INFO, "workspace", "serving on %s", workspace_url(ws));
         if (ready_fd < 0) {
             printf("lakebase-workspace serves on %s (Ctrl-C ends it and its PostgreSQL servers)\n", workspace_url(ws));
@@ -255,6 +269,6 @@ bool control_run(const char *state_dir, int port, int ready_fd, struct err *e)
         close(lock);
     }
     if (!ok)
-        say(ready_fd, e->text);
+        say_err(ready_fd, e);
     return ok;
 }

@@ -97,7 +97,7 @@ static bool stop_left(const char *state_dir, struct clusters *clusters, struct e
 static bool delete_left(const char *state_dir, struct clusters *clusters, struct err *e)
 {
     (void)state_dir;
-    return clusters_sweep(clusters, NULL, 0, NULL, e);
+    return clusters_delete_all(clusters, e);
 }
 
 /* End a workspace that runs, then do `work` (may be NULL) under the lock, so that no new one comes up meanwhile. */

@@ -176,22 +176,34 @@ static bool apply_clear(void *self, struct instance_row *row, struct err *e)
     return true;
 }
 
-/* What cannot be removed (it is not ours, say) is no reason to refuse all work. */
-static void sweep(struct instances *all, const struct instance_rows *rows)
+/* The uids of folders that no row names, with commas; a long list is cut. The caller releases out. */
+static void list_rowless(const struct cluster_folders *f, const struct instance_rows *rows, struct buf *out)
+{
+    buf_init(out, 4096);
+    for (size_t i = 0; i < f->count && out->len < 1000; i++) {
+        if (!instance_rows_have(rows, f->uids[i]))
+            buf_printf(out, "%s%s", out->len ? ", " : "", f->uids[i]);
+    }
+}
+
+/* The row comes before the folder and goes after it, so a folder without a row is no leftover of a crash: the store was
+ * lost or is an older one, and these may be all that is left of somebody's data. They are named, never removed. */
+static void name_rowless(struct instances *all, const struct instance_rows *rows)
 {
     struct err e = {0};
-    struct buf foreign;
-    const char **keep = xcalloc(rows->count + 1, sizeof *keep);
-    buf_init(&foreign, 4096);
-    for (size_t i = 0; i < rows->count; i++)
-        keep[i] = rows->rows[i].uid;
-    if (!clusters_sweep(all->clusters, keep, rows->count, &foreign, &e))
-        log_err("instance", "leftovers", &e);
-    if (foreign.len)
+    struct cluster_folders f;
+    struct buf names;
+    if (!clusters_folders(all->clusters, &f, &e))
+        log_err("instance", "folders", &e);
+    list_rowless(&f, rows, &names);
+    if (names.len)
+        log_line(LOG_WARN, "instance", "in the folder instances/, unknown to the store and left alone (a reset removes "
+                                       "them): %s", buf_str(&names));
+    if (f.foreign.len)
         log_line(LOG_WARN, "instance", "in the folder instances/, not made by this workspace and left alone: %s",
-                 buf_str(&foreign));
-    buf_release(&foreign);
-    free(keep);
+                 buf_str(&f.foreign));
+    buf_release(&names);
+    cluster_folders_release(&f);
 }
 
 static bool reconcile(struct instances *all, struct err *e)
@@ -200,7 +212,7 @@ static bool reconcile(struct instances *all, struct err *e)
     if (!store_instances(all->store, NULL, 0, &rows, e))
         return false;
     bool ok = true;
-    sweep(all, &rows);
+    name_rowless(all, &rows);
     for (size_t i = 0; ok && i < rows.count; i++) {
         struct instance_row *row = &rows.rows[i];
         ok = store_change_instance(all->store, row->uid, apply_clear, NULL, row, e);
@@ -273,6 +285,19 @@ static void *stop_one(void *arg)
     return NULL;
 }
 
+/* Servers of folders that the store does not know. */
+static void stop_rowless(struct clusters *clusters, const struct instance_rows *rows, struct err *e)
+{
+    struct cluster_folders f;
+    bool ok = clusters_folders(clusters, &f, e);
+    for (size_t i = 0; ok && i < f.count; i++) {
+        struct err why = {0};
+        if (!instance_rows_have(rows, f.uids[i]) && !cluster_stop(clusters, f.uids[i], &why) && !e->code)
+            *e = why;
+    }
+    cluster_folders_release(&f);
+}
+
 bool instances_stop_servers(struct store *store, struct clusters *clusters, struct err *e)
 {
     struct instance_rows rows;
@@ -294,6 +319,7 @@ bool instances_stop_servers(struct store *store, struct clusters *clusters, stru
             *e = each[i].err;
     }
     free(each);
+    stop_rowless(clusters, &rows, e);
     instance_rows_release(&rows);
     return !e->code;
 }

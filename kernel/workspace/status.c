@@ -65,7 +65,20 @@ static json_t *instance_json(const char *state_dir, const struct instance_row *r
     return o;
 }
 
-static bool add_instances(const char *state_dir, json_t *list, struct err *e)
+/* Instance folders that the store does not know: it was lost, or is an older one. */
+static void add_rowless(const char *state_dir, const struct instance_rows *rows, json_t *list)
+{
+    struct cluster_folders f;
+    struct err none = {0};
+    cluster_folders_list(state_dir, &f, &none);
+    for (size_t i = 0; i < f.count; i++) {
+        if (!instance_rows_have(rows, f.uids[i]))
+            json_array_append_new(list, json_string(f.uids[i]));
+    }
+    cluster_folders_release(&f);
+}
+
+static bool add_instances(const char *state_dir, json_t *list, json_t *rowless, struct err *e)
 {
     char *path = xasprintf("%s/private/workspace.db", state_dir);
     struct instance_rows rows = {0};
@@ -77,6 +90,8 @@ static bool add_instances(const char *state_dir, json_t *list, struct err *e)
     }
     for (size_t i = 0; i < rows.count; i++)
         json_array_append_new(list, instance_json(state_dir, &rows.rows[i]));
+    if (ok)
+        add_rowless(state_dir, &rows, rowless);
     instance_rows_release(&rows);
     free(path);
     return ok;
@@ -105,6 +120,16 @@ static void print_notes(FILE *out, const struct running *now, const json_t *inst
         fprintf(out, "\nServers run without the workspace: open sessions go on, no token can log in.\n");
 }
 
+static void print_rowless(FILE *out, const json_t *rowless)
+{
+    json_t *uid;
+    size_t k;
+    if (json_array_size(rowless))
+        fputs("\nFolders in instances/ that the store does not know (left alone; only a reset removes them):\n", out);
+    json_array_foreach(rowless, k, uid)
+        fprintf(out, "  %s\n", json_string_value(uid));
+}
+
 static void print_pid(FILE *out, int64_t pid)
 {
     if (pid)
@@ -115,7 +140,8 @@ static void print_pid(FILE *out, int64_t pid)
 
 static double gib(const json_t *o, const char *key) { return (double)jx_get_int(o, key, 0) / (1 << 30); }
 
-static void print_text(FILE *out, const char *state_dir, const struct running *now, const json_t *instances)
+static void print_text(FILE *out, const char *state_dir, const struct running *now, const json_t *instances,
+                       const json_t *rowless)
 {
     json_t *i;
     size_t k;
@@ -142,13 +168,14 @@ static void print_text(FILE *out, const char *state_dir, const struct running *n
             fprintf(out, "  failed: %s\n", jx_get_str(i, "failure", ""));
     }
     print_notes(out, now, instances);
+    print_rowless(out, rowless);
     fprintf(out, "\n%s", differences);
 }
 
 bool status_print(FILE *out, const char *state_dir, const struct running *now, bool json, struct err *e)
 {
-    json_t *list = json_array();
-    bool ok = add_instances(state_dir, list, e);
+    json_t *list = json_array(), *rowless = json_array();
+    bool ok = add_instances(state_dir, list, rowless, e);
     if (ok && json) {
         json_t *doc = json_object();
         json_object_set_new(doc, "running", json_boolean(now->ready));
@@ -157,14 +184,16 @@ bool status_print(FILE *out, const char *state_dir, const struct running *now, b
         json_object_set_new(doc, "ca", jx_str(now->ca));
         json_object_set_new(doc, "state_dir", jx_str(state_dir));
         json_object_set(doc, "instances", list);
+        json_object_set(doc, "folders_without_instance", rowless);
         char *text = jx_dump(doc);
         fprintf(out, "%s\n", text);
         free(text);
         json_decref(doc);
     } else if (ok) {
-        print_text(out, state_dir, now, list);
+        print_text(out, state_dir, now, list, rowless);
     }
     json_decref(list);
+    json_decref(rowless);
     return ok;
 }
 

@@ -55,7 +55,7 @@ static bool read_version(sqlite3 *db, int64_t *version, struct err *e)
 
 static bool set_up(sqlite3 *db, const char *path, struct err *e)
 {
-    /* FULL: a commit survives a power cut; without its row, an instance's folder would be swept away at the next start. */
+    /* FULL: a commit survives a power cut; without its row, nobody would know what an instance's folder is. */
     int64_t version = 0;
     if (!sql_run(db, "PRAGMA journal_mode = WAL", e) || !sql_run(db, "PRAGMA synchronous = FULL", e) ||
         !sql_run(db, "PRAGMA foreign_keys = ON", e) || !sql_run(db, "BEGIN IMMEDIATE", e) ||

@@ -67,6 +67,7 @@ bool store_instance_by_uid(struct store *s, const char *uid, struct instance_row
 /* Up to limit rows with a name after `after`, in the order of names; limit 0: all. */
 bool store_instances(struct store *s, const char *after, size_t limit, struct instance_rows *out, struct err *e);
 void instance_rows_release(struct instance_rows *rows);
+bool instance_rows_have(const struct instance_rows *rows, const char *uid);
 
 /* Change a row in one transaction: `change` sees the row as it is and edits it, or refuses with *e set (nothing is
  * written then). *out (may be NULL) gets the row written. */

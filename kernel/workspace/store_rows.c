@@ -143,6 +143,15 @@ bool store_instances(struct store *s, const char *after, size_t limit, struct in
     return ok;
 }
 
+bool instance_rows_have(const struct instance_rows *rows, const char *uid)
+{
+    for (size_t i = 0; i < rows->count; i++) {
+        if (strcmp(rows->rows[i].uid, uid) == 0)
+            return true;
+    }
+    return false;
+}
+
 void instance_rows_release(struct instance_rows *rows)
 {
     free(rows->rows);

@@ -1,6 +1,7 @@
 /* The workspace as a whole (see workspace.h): order of opening, and nothing else. */
 #include "workspace/workspace.h"
 
+#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -92,12 +93,41 @@ static bool keep_number(struct store *s, const char *key, int n, struct err *e)
     return number_fact(s, key) == n || store_set(s, key, text, e);
 }
 
+static bool holds_any(const char *dir)
+{
+    struct dirent **names = NULL;
+    int n = scandir(dir, &names, NULL, NULL);
+    for (int i = 0; i < n; i++)
+        free(names[i]);
+    free(names);
+    return n > 2; /* "." and ".." */
+}
+
+/* A store that was never used, beside data that only a lost one knows: to go on would hide them for good. */
+static bool check_not_lost(struct workspace *ws, const char *store, struct err *e)
+{
+    char *id = NULL, *tables = xasprintf("%s/lakehouse/tables", ws->state_dir);
+    struct cluster_folders f = {0};
+    bool ok = store_get(ws->store, "workspace_id", &id, e) && (id || cluster_folders_list(ws->state_dir, &f, e));
+    if (ok && (f.count || (!id && holds_any(tables)))) {
+        ok = err_set(e, ERR_CONFIG, "the store '%s' is new, but %zu instances and the tables beside it in '%s' belong to one "
+                                    "that is gone", store, f.count, ws->state_dir);
+        err_hint(e, "put the old workspace.db back in its place, or move instances/ and lakehouse/ away to keep them, or "
+                    "delete everything: lakebase-workspace reset --yes");
+    }
+    cluster_folders_release(&f);
+    free(tables);
+    free(id);
+    return ok;
+}
+
 static bool open_parts(struct workspace *ws, struct err *e)
 {
     char *path = xasprintf("%s/workspace.db", ws->private_dir);
     ws->store = store_open(path, e);
+    bool ok = ws->store && check_not_lost(ws, path, e) && open_identity(ws, e);
     free(path);
-    if (!ws->store || !open_identity(ws, e))
+    if (!ok)
         return false;
     struct cluster_options o = {.state_dir = ws->state_dir, .login = on_login, .login_self = ws,
                                 .ldaps_port = number_fact(ws->store, "ldaps_port")};

@@ -104,7 +104,7 @@ static void fixture_release(struct fixture *f)
     err_init(&e);
     if (!f->all)
         fixture_open(f);
-    clusters_sweep(f->all, NULL, 0, NULL, &e);
+    clusters_delete_all(f->all, &e);
     no_error(&e);
     clusters_close(f->all);
 }

@@ -189,17 +189,18 @@ bool cluster_crashed(struct clusters *all, const char *uid)
     return false;
 }
 
-bool clusters_sweep(struct clusters *all, const char *const *keep, size_t n, struct buf *foreign, struct err *e)
+bool clusters_folders(struct clusters *all, struct cluster_folders *out, struct err *e)
 {
     (void)all;
-    (void)foreign;
     (void)e;
+    *out = (struct cluster_folders){0};
+    buf_init(&out->foreign, 4096);
     pthread_mutex_lock(&memory.lock);
     for (size_t i = 0; i < 16; i++) {
-        bool kept = false;
-        for (size_t k = 0; k < n; k++)
-            kept = kept || strcmp(keep[k], memory.all[i].uid) == 0;
-        memory.all[i].there = memory.all[i].there && kept;
+        if (!memory.all[i].there)
+            continue;
+        out->uids = xreallocarray(out->uids, out->count + 1, sizeof *out->uids);
+        out->uids[out->count++] = xstrdup(memory.all[i].uid);
     }
     pthread_mutex_unlock(&memory.lock);
     return true;

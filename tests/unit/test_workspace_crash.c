@@ -144,32 +144,38 @@ static void test_half_deleted(void **state)
     free(part);
 }
 
-static void test_sweep(void **state)
+/* What cannot be removed, and is first in line, keeps neither a running cluster nor what is not ours. */
+static void test_delete_all(void **state)
 {
     (void)state;
     struct err e;
+    struct cluster_folders found;
     err_init(&e);
     fixture_create(&f);
-    struct cluster_spec stray = {.uid = "stray", .name = "stray", .owner = OWNER, .capacity = "CU_1"};
-    assert_true(cluster_create(f.all, &stray, NULL, &e));
-    pid_t pid = cluster_pid(f.all, "stray");
-    assert_true(pid > 0);
-    const char *keep[] = {f.uid};
-    reopen();
-    char *foreign = xasprintf("%s/instances/Not Ours", f.dir);
-    struct buf names;
-    buf_init(&names, 4096);
-    assert_int_equal(mkdir(foreign, 0700), 0);
-    assert_true(clusters_sweep(f.all, keep, 1, &names, &e));
-    no_error(&e);
-    assert_string_equal(buf_str(&names), "Not Ours");
-    assert_int_equal(rmdir(foreign), 0);
-    buf_release(&names);
-    free(foreign);
-    assert_int_equal(cluster_pid(f.all, "stray"), 0);
-    assert_true(cluster_pid(f.all, f.uid) > 0);
-    char *path = xasprintf("%s/instances/stray", f.dir);
+    char *bad = xasprintf("%s/instances/0", f.dir), *lock = xasprintf("%s/alive", bad);
+    char *foreign = xasprintf("%s/instances/Not Ours", f.dir), *path = xasprintf("%s/instances/%s", f.dir, f.uid);
+    struct stat st;
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(mkdir(bad, 0700) | mkdir(lock, 0700) | mkdir(foreign, 0700), 0);
+    assert_int_equal(chown(bad, st.st_uid, st.st_gid) | chown(lock, st.st_uid, st.st_gid), 0);
+    assert_true(clusters_folders(f.all, &found, &e));
+    assert_int_equal(found.count, 2);
+    assert_string_equal(found.uids[0], "0");
+    assert_string_equal(found.uids[1], f.uid);
+    assert_string_equal(buf_str(&found.foreign), "Not Ours");
+    cluster_folders_release(&found);
+    assert_false(clusters_delete_all(f.all, &e));
+    assert_non_null(strstr(e.text, "alive"));
+    assert_int_equal(cluster_pid(f.all, f.uid), 0);
     assert_false(fs_exists(path));
+    assert_true(fs_exists(bad) && fs_exists(foreign));
+    assert_int_equal(rmdir(lock) | rmdir(foreign), 0);
+    err_init(&e);
+    assert_true(clusters_delete_all(f.all, &e));
+    assert_false(fs_exists(bad));
+    free(bad);
+    free(lock);
+    free(foreign);
     free(path);
 }
 
@@ -253,7 +259,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_server_killed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_recycled_pid, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_half_deleted, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_sweep, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_delete_all, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_cancelled, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_killed_at_any_moment, set_up, tear_down),
     };

@@ -339,14 +339,18 @@ static void add_stranger(const char *uid)
     memory_find("00000000-0000-4000-8000-000000000000", true)->running = true;
 }
 
-static void sweeps_clusters_without_a_row(void **state)
+static void keeps_clusters_without_a_row(void **state)
 {
     (void)state;
     struct instance_row row = create("demo");
     await("demo", INST_AVAILABLE);
     reopened(add_stranger, row.uid);
-    assert_false(memory_look("00000000-0000-4000-8000-000000000000").there);
+    assert_true(memory_look("00000000-0000-4000-8000-000000000000").there);
     assert_true(memory_look(row.uid).there);
+    /* Its server ends with the others. */
+    struct err e = {0};
+    assert_true(instances_stop_servers(store, &memory, &e));
+    assert_false(memory_look("00000000-0000-4000-8000-000000000000").running);
 }
 
 int main(void)
@@ -357,7 +361,7 @@ int main(void)
         T(create_to_available), T(names_and_quota), T(stop_and_start), T(capacity_restarts), T(no_update_while_passing),
         T(delete_while_starting), T(delete_needs_free_catalogs), T(failure_is_said_and_can_be_tried_again),
         T(failed_one_can_be_deleted), T(dead_server_is_started_again), T(completes_a_create), T(completes_a_delete),
-        T(adopts_what_runs), T(starts_what_died_meanwhile), T(sweeps_clusters_without_a_row),
+        T(adopts_what_runs), T(starts_what_died_meanwhile), T(keeps_clusters_without_a_row),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -319,7 +319,7 @@ def test_kill_9_and_start_again(space):
 @pytest.mark.parametrize("args, part", [
     ([], "a command is needed"), (["fly"], "no command 'fly'"), (["start", "--jsn"], "'--jsn'"),
     (["start", "--json"], "'--json'"), (["status", "extra"], "'extra'"), (["start", "--port", "x"], "--port takes a number"),
-    (["start", "--port", "65536"], "--port"), (["start", "--port"], "--port"), (["worker"], "not built yet"),
+    (["start", "--port", "65536"], "--port"), (["start", "--port"], "--port"), (["worker"], "by itself"),
     (["env", "--app=1"], "--app"),
 ])
 def test_wrong_usage(space, args, part):
@@ -371,6 +371,36 @@ def test_a_store_that_is_none(space):
     assert done.returncode == 1 and "store" in done.stderr and done.stderr.count("\n") == 1
     assert servers(space) == []
     path.write_bytes(kept)
+    space.run("start")
+
+
+def test_a_lost_store_costs_no_instance(space):
+    space.run("start")
+    api = Api.of(space)
+    host = api.create("demo")["read_write_dns"]
+    login = {"host": host, "user": "learner@example.com", "sslmode": "require", "dbname": "databricks_postgres"}
+    with psycopg.connect(**login, password=api.credential("demo")) as session:
+        session.execute("CREATE TABLE kept AS SELECT 42 AS n")
+    space.run("stop")
+    store, away = space.state_dir / "private/workspace.db", space.state_dir / "away.db"
+    store.rename(away)
+    uid, = [p.name for p in (space.state_dir / "instances").iterdir()]
+    for _ in range(2):  # the new store that the first try made changes nothing
+        done = space.run("start", check=False)
+        assert done.returncode == 1 and "workspace.db' is new" in done.stderr and "put the old" in done.stderr, done.stderr
+        assert done.stderr.count("\n") == 1 and servers(space) == []
+    assert json.loads(space.run("status", "--json", check=False).stdout)["folders_without_instance"] == [uid]
+    space.run("stop")
+    away.rename(store)
+    space.run("start")
+    api = Api.of(space)
+    api.wait("demo", "AVAILABLE")
+    with psycopg.connect(**login, password=api.credential("demo")) as session:
+        assert session.execute("SELECT n FROM kept").fetchone() == (42,)
+    space.run("stop")
+    store.unlink()
+    space.run("reset", "--yes")
+    assert list(space.state_dir.iterdir()) == []
     space.run("start")
 
 
