@@ -213,6 +213,18 @@ def test_tab_completes_options_checks_and_key_words(scratch):
     assert "SELECT" in scratch.complete(2, "SEL")
 
 
+def test_tab_completes_names_of_the_workspace(scratch):
+    assert "workshop" in scratch.complete(2, "%connect wor")
+    assert "workshop" in scratch.complete(2, "%use w")
+
+
+def test_progress_leaves_nothing_behind(scratch):
+    """The first cell of Python shows that Python starts; afterwards neither the page nor the notebook has it."""
+    cell = scratch.run_cell(1, "%%python\nprint('one')")
+    assert [output.get("text") for output in cell["outputs"] if output.get("data") != {}] == ["one\n"]
+    assert scratch.measure("text", 1).strip() == "one"
+
+
 def test_shift_tab_shows_help(scratch):
     scratch.type(2, "%instance")
     help_text = scratch.tooltip()

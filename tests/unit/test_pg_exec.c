@@ -56,7 +56,7 @@ static void test_rows(void **state)
     expect(conn, "SELECT 1 AS a; SELECT 2 AS b", "[a:23r](1)<SELECT 1*>[b:23r](2)<SELECT 1*>");
     expect(conn, "SHOW client_encoding", "[client_encoding:25l](UTF8)<SHOW*>");
     expect(conn, "SELECT now()::text LIKE '%+00', interval '1 day 2 hours', date '2026-01-31', '\\x01'::bytea",
-           "[?column?:16l,interval:1186l,date:1082l,bytea:17l](t|P1DT2H|2026-01-31|\\x01)<SELECT 1*>");
+           "[?column?:16l,interval:1186l,date:1082l,bytea:17l](t|1 day 02:00:00|2026-01-31|\\x01)<SELECT 1*>");
     pg_close(conn);
 }
 
