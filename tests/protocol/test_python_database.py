@@ -151,11 +151,13 @@ def _beside(request, tmp_path):
 
 # ---- the last SQL result
 
-def test_the_last_result_has_the_types_of_psycopg(client):
+@pytest.mark.parametrize("style", ["postgres", "iso_8601"])
+def test_the_last_result_has_the_types_of_psycopg(client, style):
     query = ("SELECT 7 AS i, 1.50::numeric AS n, 2.5::float8 AS f, true AS b, NULL::int AS z, 'é' AS t, "
              "date '2026-02-03' AS d, timestamptz '2026-02-03 04:05:06+00' AS ts, interval '1 day 02:03:04.5' AS iv, "
              "ARRAY[1,2] AS a, '{\"k\": [1]}'::jsonb AS j, '\\x00ff'::bytea AS y, "
-             "'6f9619ff-8b86-d011-b42d-00c04fc964ff'::uuid AS u, interval '-1 hour' AS neg, 'infinity'::date AS inf")
+             "'6f9619ff-8b86-d011-b42d-00c04fc964ff'::uuid AS u, interval '-1 mon -1 hour' AS neg, 'infinity'::date AS inf")
+    client.run(f"SET IntervalStyle = {style};")
     client.run(query + ";")
     assert said(client, "row = _sqldf[0]\nprint(repr(list(row.values())))") == \
         said(client, "import psycopg\nwith psycopg.connect(options='-c TimeZone=UTC') as c:\n"
@@ -270,3 +272,26 @@ def test_a_workspace_that_does_not_start_is_told_and_python_runs(state_dir):
         reply, outputs = python(kernel.client(), "6 * 7")
         assert reply["content"]["status"] == "ok" and "42" in str(outputs[-1]["content"])
         assert streams(outputs, "stderr").startswith("WorkspaceClient() will not work yet: the local workspace did not start")
+
+
+def test_nbclient_and_nbval_see_the_same_outputs(instances, kernelspec, monkeypatch, tmp_path):
+    """A front end without input boxes: no progress, nothing that differs from run to run."""
+    import nbformat
+    from nbclient import NotebookClient
+    monkeypatch.setenv("LAKEBASE_STATE_DIR", str(instances.state_dir))
+    cell = nbformat.v4.new_code_cell
+    fails = cell("%%python\nimport psycopg\nwith psycopg.connect() as c:\n    c.execute('SELECT nothing')")
+    fails.metadata["tags"] = ["raises-exception"]
+    runs = []
+    for _ in range(2):
+        notebook = nbformat.v4.new_notebook(cells=[
+            cell("%connect alpha"), cell("SELECT 6 * 7 AS answer;"), cell("%%python\nprint(_sqldf[0])\n_sqldf[0]['answer']"),
+            fails, cell("%%python\n'after'")])
+        NotebookClient(notebook, kernel_name="lakebase", timeout=60).execute()
+        nbformat.validate(nbformat.from_dict(notebook))
+        runs.append(nbformat.from_dict(notebook).cells)
+    assert [c.outputs for c in runs[0]][2:] == [c.outputs for c in runs[1]][2:]
+    stream, result = runs[0][2].outputs
+    assert stream.text == "{'answer': 42}\n" and result.data["text/plain"] == "42" and result.execution_count == 3
+    assert runs[0][3].outputs[0].ename == "UndefinedColumn" and "line 4" in str(runs[0][3].outputs[0].traceback)
+    assert runs[0][4].outputs[0].data["text/plain"] == "'after'"

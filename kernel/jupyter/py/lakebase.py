@@ -65,7 +65,7 @@ ISO_INTERVAL = re.compile(r"P(?:(-?\d+)Y)?(?:(-?\d+)M)?(?:(-?\d+)W)?(?:(-?\d+)D)
 
 
 def _interval(text):
-    """An interval as the kernel's sessions write it (ISO 8601); a month is 30 days and a year 365, as in psycopg."""
+    """An interval in ISO 8601 (SET IntervalStyle); a month is 30 days and a year 365, as in psycopg."""
     match = ISO_INTERVAL.fullmatch(text)
     if not match:
         return text
@@ -87,11 +87,11 @@ def _loaders(oids):
     transformer = Transformer()
 
     def loader(oid):
-        if oid == INTERVAL:
-            return _interval
         load = transformer.get_loader(oid, Format.TEXT).load
 
         def value(text):
+            if oid == INTERVAL and text.startswith("P"):  # psycopg reads the other styles
+                return _interval(text)
             try:
                 return load(text.encode())
             except Exception:  # a value outside of Python's range, such as the date 'infinity'
