@@ -2,12 +2,15 @@
 #include "jupyter/python_child.h"
 
 #include <ctype.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -18,6 +21,8 @@
 #include "jupyter/py.h"
 
 enum { MAX_FOLDER = 60, MAX_PROFILE = 1 << 20 };
+
+#define PREFIX "lakebase-py-"
 
 extern char **environ;
 
@@ -62,16 +67,69 @@ char *python_program(void)
 /* ---- the folder ---- */
 
 /* Short, because the paths of Unix sockets end at 107 bytes. */
-static bool make_folder(struct python_child *c, struct err *e)
+static const char *temp_folder(void)
 {
     const char *told = getenv("TMPDIR");
-    c->folder = xasprintf("%s/lakebase-XXXXXX", told && *told == '/' && strlen(told) < MAX_FOLDER ? told : "/tmp");
+    return told && *told == '/' && strlen(told) < MAX_FOLDER ? told : "/tmp";
+}
+
+/* A file of that name in a folder is locked from the moment it is seen: it gets its name when the lock is held. */
+static bool lock_folder(struct python_child *c, struct err *e)
+{
+    char *early = xasprintf("%s/lock.new", c->folder), *path = xasprintf("%s/lock", c->folder);
+    c->lock_fd = open(early, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    bool ok = c->lock_fd >= 0 && flock(c->lock_fd, LOCK_EX | LOCK_NB) == 0 && rename(early, path) == 0;
+    if (!ok)
+        err_errno(e, errno, "cannot lock '%s'", path);
+    free(path);
+    free(early);
+    return ok;
+}
+
+static bool make_folder(struct python_child *c, struct err *e)
+{
+    c->folder = xasprintf("%s/" PREFIX "XXXXXX", temp_folder());
     if (mkdtemp(c->folder))
-        return true;
+        return lock_folder(c, e);
     err_errno(e, errno, "cannot make a private folder '%s'", c->folder);
     free(c->folder);
     c->folder = NULL;
     return false;
+}
+
+/* Ours, and its lock is free: its kernel was killed. (A number of a process would not do: it may be one of another
+ * container.) */
+static bool is_orphan(const char *folder)
+{
+    struct stat s;
+    bool orphan = false;
+    if (lstat(folder, &s) != 0 || !S_ISDIR(s.st_mode) || s.st_uid != geteuid())
+        return false;
+    char *path = xasprintf("%s/lock", folder);
+    int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+    if (fd >= 0) {
+        orphan = flock(fd, LOCK_EX | LOCK_NB) == 0;
+        close(fd);
+    }
+    free(path);
+    return orphan;
+}
+
+static void remove_orphans(void)
+{
+    DIR *all = opendir(temp_folder());
+    for (struct dirent *d; all && (d = readdir(all)) != NULL;) {
+        if (strncmp(d->d_name, PREFIX, sizeof PREFIX - 1) != 0)
+            continue;
+        struct err none;
+        err_init(&none);
+        char *folder = xasprintf("%s/%s", temp_folder(), d->d_name);
+        if (is_orphan(folder))
+            fs_remove_tree(folder, &none);
+        free(folder);
+    }
+    if (all)
+        closedir(all);
 }
 
 static bool put_file(struct python_child *c, const char *name, const char *text, struct err *e)
@@ -179,8 +237,9 @@ static bool start(struct python_child *c, struct err *e)
 
 bool python_child_start(struct python_child *c, struct err *e)
 {
-    *c = (struct python_child){.said_fd = -1, .process = {.pid = -1, .pidfd = -1, .guard = -1, .life = -1}};
+    *c = (struct python_child){.said_fd = -1, .lock_fd = -1, .process = {.pid = -1, .pidfd = -1, .guard = -1, .life = -1}};
     c->program = python_program();
+    remove_orphans();
     bool ok = make_folder(c, e) && put_connfile(c, e) && put_profile(c, e) &&
               put_file(c, "lakebase.py", py_lakebase, e) && start(c, e);
     if (!ok) {
@@ -230,8 +289,10 @@ void python_child_release(struct python_child *c, int *status)
         close(c->said_fd);
     if (c->folder)
         fs_remove_tree(c->folder, &none);
+    if (c->lock_fd >= 0)
+        close(c->lock_fd);
     connfile_release(&c->conn);
     free(c->folder);
     free(c->program);
-    *c = (struct python_child){.said_fd = -1, .process = {.pid = -1, .pidfd = -1, .guard = -1, .life = -1}};
+    *c = (struct python_child){.said_fd = -1, .lock_fd = -1, .process = {.pid = -1, .pidfd = -1, .guard = -1, .life = -1}};
 }

@@ -17,6 +17,7 @@ struct python_child {
     struct child_process process;
     char *program;          /* the interpreter, as it was found */
     char *folder;           /* 0700, ours alone; gone with python_child_release */
+    int lock_fd;            /* held as long as the folder is in use; -1: none */
     struct connfile conn;   /* where it listens: Unix sockets in the folder */
     bool env_profile;       /* folder/databrickscfg was written */
     int said_fd;            /* what it writes past Jupyter, when it starts badly or dies; -1: closed */
@@ -28,7 +29,8 @@ struct python_child {
  * program was built in; else python3 in PATH. The caller frees it. */
 char *python_program(void);
 
-/* Start one; *c need not be initialised. It is not ready yet when this returns. On failure nothing is left. */
+/* Start one; *c need not be initialised. It is not ready yet when this returns. On failure nothing is left. Folders that a
+ * killed kernel of this user has left behind are removed first. */
 bool python_child_start(struct python_child *c, struct err *e);
 /* Take what it wrote; does not block. */
 void python_child_listen(struct python_child *c);

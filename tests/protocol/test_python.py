@@ -387,6 +387,18 @@ def test_python_ends_with_the_kernel(kernel, end, doing):
     assert end == "sigkill" or not folder.exists()
 
 
+def test_the_folder_of_a_killed_kernel_goes_with_the_next_python(workspace, kernel, started):
+    client, other = kernel.client(), started.client()
+    left, used = folder_of(client), folder_of(other)
+    kernel.process.kill()
+    kernel.ended()
+    assert left.exists() and left != used
+    with Kernel(program(KERNEL), workspace.state_dir) as again:
+        python(again.client(), "1")
+        assert not left.exists() and used.exists()
+    assert value(other, "1") == "1"
+
+
 def test_atexit_functions_run_at_the_end(kernel, tmp_path):
     client = kernel.client()
     python(client, f"import atexit; atexit.register(lambda: open({str(tmp_path / 'said')!r}, 'w').write('bye'))")

@@ -245,7 +245,7 @@ def test_files_with_secrets_are_private_and_go(kernel, client):
     assert Path(places[0]).parent == folder
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert {path.name: oct(stat.S_IMODE(path.stat().st_mode)) for path in folder.iterdir() if path.is_file()} == {
-        "pgpass": "0o600", "kernel.json": "0o600", "lakebase.py": "0o600"}
+        "pgpass": "0o600", "kernel.json": "0o600", "lakebase.py": "0o600", "lock": "0o600"}
     client.send("shutdown_request", {"restart": False}, channel="control")
     assert kernel.ended() == 0 and not folder.exists()
 
