@@ -8,6 +8,7 @@
 #include <strings.h>
 
 #include "base/xalloc.h"
+#include "databricks/config.h"
 
 struct http {
     CURL *easy;
@@ -79,6 +80,8 @@ static struct curl_slist *set_up(struct http *h, const struct http_request *r, s
 #else /* Ubuntu 22.04 */
     curl_easy_setopt(c, CURLOPT_PROTOCOLS, (long)(CURLPROTO_HTTP | CURLPROTO_HTTPS));
 #endif
+    if (dbx_host_is_loopback(r->url)) /* whatever http_proxy says: the token must not leave this machine */
+        curl_easy_setopt(c, CURLOPT_PROXY, "");
     curl_easy_setopt(c, CURLOPT_CUSTOMREQUEST, r->method);
     curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(c, CURLOPT_TIMEOUT_MS, (long)HTTP_TIMEOUT_MS);
@@ -142,6 +145,8 @@ static bool drive(struct http *h, struct cancel *cancel, CURLcode *result, struc
                 return true;
             }
         }
+        if (!running)
+            return err_set(e, ERR_INTERNAL, "the HTTP transfer ended without a result");
     }
 }
 
@@ -162,8 +167,9 @@ bool http_perform(struct http *h, const struct http_request *r, struct http_answ
     buf_init(&answer->body, HTTP_MAX_BODY);
     struct curl_slist *headers = set_up(h, r, answer);
     CURLcode rc = CURLE_OK;
-    curl_multi_add_handle(h->multi, h->easy);
-    bool ok = drive(h, cancel, &rc, e);
+    CURLMcode added = curl_multi_add_handle(h->multi, h->easy);
+    bool ok = added == CURLM_OK || err_set(e, ERR_CONNECT, "HTTP transfer failed: %s", curl_multi_strerror(added));
+    ok = ok && drive(h, cancel, &rc, e);
     curl_multi_remove_handle(h->multi, h->easy);
     long status = 0, bytes = 0;
     curl_easy_getinfo(h->easy, CURLINFO_RESPONSE_CODE, &status);

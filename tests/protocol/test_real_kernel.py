@@ -238,3 +238,11 @@ def test_the_kernel_manager_can_start_interrupt_and_restart_it(instance, kernels
         client.stop_channels()
         manager.shutdown_kernel()
     assert not manager.is_alive()
+
+
+def test_a_program_gets_none_of_the_kernels_files(client):
+    """Neither its sockets to the server and to the workspace, nor those of the protocol."""
+    reply, outputs = client.run("%%bash\nfor fd in /proc/$$/fd/*; do readlink $fd; done; true")
+    assert reply["content"]["status"] == "ok"
+    files = [line for line in streams(outputs).splitlines() if not line.startswith(("pipe:", "/memfd:input", "/proc/"))]
+    assert files == ["/dev/null"], files

@@ -125,6 +125,30 @@ static void busy_is_tried_again_for_a_post_too(void **state)
     assert_int_equal(server.seen, 2);
 }
 
+/* A server on this machine is asked directly; a proxy would be handed the token. */
+static void no_proxy_for_a_local_server(void **state)
+{
+    (void)state;
+    static const struct http_step to_proxy[] = {{403, NULL, NULL, 0}, LAST};
+    static const struct http_step steps[] = {{200, NULL, ok_body, 0}, LAST};
+    static struct http_script proxy;
+    char url[64];
+    http_script_start(&proxy, to_proxy);
+    snprintf(url, sizeof url, "http://127.0.0.1:%d", proxy.port);
+    setenv("http_proxy", url, 1);
+    setenv("all_proxy", url, 1);
+    setenv("no_proxy", "", 1);
+    begin(steps, false);
+    get_ok();
+    end();
+    unsetenv("http_proxy");
+    unsetenv("all_proxy");
+    unsetenv("no_proxy");
+    http_script_stop(&proxy);
+    assert_int_equal(proxy.seen, 0);
+    assert_int_equal(server.seen, 1);
+}
+
 static void a_lost_answer_to_a_get_is_asked_for_again(void **state)
 {
     (void)state;
@@ -450,7 +474,7 @@ int main(void)
 {
     jx_setup();
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_is_sent), cmocka_unit_test(busy_is_tried_again),
+        cmocka_unit_test(no_proxy_for_a_local_server), cmocka_unit_test(what_is_sent), cmocka_unit_test(busy_is_tried_again),
         cmocka_unit_test(busy_is_tried_again_for_a_post_too), cmocka_unit_test(a_lost_answer_to_a_get_is_asked_for_again),
         cmocka_unit_test(a_lost_answer_to_a_post_is_an_error), cmocka_unit_test(errors_keep_code_status_and_text),
         cmocka_unit_test(answers_that_cannot_be_read), cmocka_unit_test(an_empty_answer_is_an_empty_object),
