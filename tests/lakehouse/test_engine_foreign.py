@@ -1,0 +1,103 @@
+"""Tables of a real PostgreSQL queried beside Delta tables: values, types, joins, and that only wanted columns are fetched."""
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from conftest import short_dir
+from engine import Engine, SqlError
+
+COLUMNS = [("id", "BIGINT"), ("name", "STRING"), ("ok", "BOOLEAN"), ("n", "DECIMAL(12,2)"), ("d", "DATE"), ("at", "TIMESTAMP"),
+           ("local", "TIMESTAMP_NTZ"), ("f", "DOUBLE"), ("raw", "BINARY"), ("doc", "STRING"), ("Odd Name", "INT")]
+
+
+@pytest.fixture(scope="module")
+def postgres():
+    """conninfo of a private server."""
+    folder = short_dir("lake-pg-")
+    user = {"user": "postgres", "group": "postgres", "extra_groups": []} if os.geteuid() == 0 else {}
+    if user:
+        shutil.chown(folder, "postgres", "postgres")
+    bindir = max(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda p: int(p.parent.name))
+
+    def run(*args):
+        subprocess.run(args, check=True, stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL, cwd="/", **user)
+
+    run(bindir / "initdb", "-D", folder / "data", "-A", "trust", "-U", "postgres", "-E", "UTF8", "--locale=C.UTF-8")
+    run(bindir / "pg_ctl", "-D", folder / "data", "-w", "-l", folder / "log", "-o",
+        f"-c listen_addresses='' -c shared_buffers=16MB -c log_statement=all -k {folder}", "start")
+    try:
+        conninfo = f"host={folder} user=postgres dbname=postgres"
+        with psycopg.connect(conninfo) as conn:
+            conn.execute('CREATE TABLE orders (id bigint, name text, ok boolean, n numeric(12,2), d date, at timestamptz, '
+                         'local timestamp, f float8, raw bytea, doc jsonb, "Odd Name" int)')
+            conn.execute("INSERT INTO orders SELECT i, 'name ' || i, i % 2 = 0, i * 1.25, date '2026-01-01' + (i % 10)::int, "
+                         "'2026-01-01 01:02:03.5+01', '2026-01-01 00:00', i / 8.0, '\\x00ff', '{\"a\": [1]}', i FROM "
+                         "generate_series(1, 10000) i")
+            conn.execute("INSERT INTO orders (id) VALUES (0)")
+        yield conninfo, folder / "log"
+    finally:
+        run(bindir / "pg_ctl", "-D", folder / "data", "-m", "immediate", "stop")
+        shutil.rmtree(folder)
+
+
+@pytest.fixture
+def engine(postgres):
+    engine = Engine()
+    engine.foreign[("pg", "public", "orders")] = {
+        "kind": "postgres", "full_name": "pg.public.orders", "schema": "public", "table": "orders", "conninfo": postgres[0],
+        "columns": [{"name": n, "type_text": t} for n, t in COLUMNS]}
+    yield engine
+    engine.close()
+
+
+def test_values_and_types(engine):
+    result = engine.run("SELECT * FROM pg.public.orders WHERE id <= 1 ORDER BY id")
+    assert list(zip(result.names, result.types)) == COLUMNS
+    assert result.rows == [
+        ["0"] + [None] * 10,
+        ["1", "name 1", "false", "1.25", "2026-01-02", "2026-01-01T00:02:03.500Z", "2026-01-01T00:00:00.000", "0.125", "AP8=",
+         '{"a": [1]}', "1"]]
+    assert result.done["sources"] == ["pg.public.orders"]
+
+
+def test_join_with_a_delta_table(engine):
+    engine.run("CREATE TABLE seen AS SELECT id AS order_id FROM range(1, 6)")
+    assert engine.rows("SELECT count(*), sum(o.n), max(o.`Odd Name`) FROM seen s JOIN pg.public.orders o ON o.id = s.order_id") == [
+        ["5", "18.75", "5"]]
+    assert engine.rows("CREATE TABLE kept AS SELECT id, name FROM pg.public.orders WHERE ok") == [["5000", "5000"]]
+    assert engine.rows("MERGE INTO kept k USING pg.public.orders o ON k.id = o.id WHEN MATCHED THEN DELETE "
+                       "WHEN NOT MATCHED THEN INSERT (id) VALUES (o.id)") == [["10001", "0", "5000", "5001"]]
+
+
+def test_only_wanted_columns_are_fetched(engine, postgres):
+    before = postgres[1].stat().st_size
+    assert engine.rows("SELECT max(id) FROM pg.public.orders") == [["10000"]]
+    assert engine.rows("SELECT count(*) FROM pg.public.orders") == [["10001"]]
+    with open(postgres[1]) as log:
+        log.seek(before)
+        selects = [line.partition("SELECT ")[2].strip() for line in log if "DECLARE" in line]
+    assert selects[0] == '"id" FROM "public"."orders"'
+    assert "name" not in selects[1]
+
+
+def test_it_is_only_read(engine):
+    for sql in ("INSERT INTO pg.public.orders (id) VALUES (1)", "DELETE FROM pg.public.orders",
+                "SELECT * FROM pg.public.orders VERSION AS OF 1"):
+        with pytest.raises(SqlError):
+            engine.run(sql)
+
+
+def test_a_lost_server_is_an_error_without_secrets(engine):
+    engine.foreign[("pg", "public", "gone")] = dict(
+        engine.foreign[("pg", "public", "orders")], full_name="pg.public.gone",
+        conninfo="host=/nowhere user=u password=hush dbname=x")
+    with pytest.raises(SqlError) as error:
+        engine.run("SELECT * FROM pg.public.gone")
+    assert "public" in str(error.value) and "hush" not in str(error.value)
+    with pytest.raises(SqlError) as error:
+        engine.run("SELECT name FROM pg.public.orders WHERE 1 / (SELECT id FROM pg.public.gone) = 1")
+    assert engine.rows("SELECT count(*) FROM pg.public.orders") == [["10001"]]
