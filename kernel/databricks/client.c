@@ -129,6 +129,8 @@ static bool remote_error(const struct dbx_client *c, const struct http_answer *a
     }
     if (code == ERR_REMOTE && wire)
         err_detail(e, "error_code %s", wire);
+    if (a->retry_after > 0)
+        err_hint(e, "the server asks to wait %d s before the next try", a->retry_after);
     if (a->status == 401)
         err_hint(e, "the token is not (or no longer) valid for %s", c->config.host);
     e->http = a->status;
@@ -173,11 +175,11 @@ static bool once(struct dbx_client *c, const struct dbx_route_info *r, const str
     return http_perform(c->http, &req, a, cancel, e);
 }
 
-/* Is it right to send the request again? After a lost connection only what does no harm twice. */
+/* Is it right to send the request again, after wait_ms more? After a lost connection only what does no harm twice. */
 static bool again(const struct dbx_client *c, const struct dbx_route_info *r, const struct http_answer *a,
-                  const struct err *e, int64_t passed_ms)
+                  const struct err *e, int64_t passed_ms, int wait_ms)
 {
-    if (passed_ms > RETRY_BUDGET_MS)
+    if (passed_ms + wait_ms > RETRY_BUDGET_MS)
         return false;
     if (!e->code)
         return a->status == 429 || a->status == 503;
@@ -208,7 +210,8 @@ static bool with_retries(struct dbx_client *c, const struct dbx_route_info *r, c
         struct err why = {0};
         bool ok = once(c, r, url, body, a, cancel, &why);
         int64_t passed = clock_mono_ms() - start;
-        if (!again(c, r, a, &why, passed)) {
+        int wait = delay_ms(a, attempt);
+        if (!again(c, r, a, &why, passed, wait)) {
             if (!ok) {
                 *e = why;
                 err_wrap(e, "%s", c->config.host);
@@ -217,7 +220,6 @@ static bool with_retries(struct dbx_client *c, const struct dbx_route_info *r, c
             }
             return ok;
         }
-        int wait = delay_ms(a, attempt);
         buf_release(&a->body);
         if (!cancel_poll(cancel, -1, 0, wait, e))
             return false;

@@ -62,8 +62,8 @@ static size_t on_header(char *data, size_t size, size_t n, void *self)
         memcpy(text, data + sizeof name - 1, len - (sizeof name - 1));
         char *end;
         long s = strtol(text, &end, 10);
-        if (end != text && s >= 0 && s <= 3600)
-            a->retry_after = (int)s;
+        if (end != text && s >= 0)
+            a->retry_after = s < RETRY_AFTER_MOST_S ? (int)s : RETRY_AFTER_MOST_S;
     }
     return len;
 }

@@ -11,7 +11,7 @@
 #include "base/cancel.h"
 #include "base/err.h"
 
-enum { HTTP_MAX_BODY = 64 << 20, HTTP_TIMEOUT_MS = 60000 };
+enum { HTTP_MAX_BODY = 64 << 20, HTTP_TIMEOUT_MS = 60000, RETRY_AFTER_MOST_S = 86400 };
 
 struct http; /* a reused easy handle: connections stay open between calls */
 

@@ -11,7 +11,7 @@
 #include "base/jx.h"
 #include "base/xalloc.h"
 
-enum { MAX_JSON = 1 << 20, RENEW_EARLY_S = 40 };
+enum { MAX_JSON = 1 << 20, RENEW_EARLY_S = 40, LIFE_MOST_S = 86400 };
 
 static json_t *get_json(struct http *h, const char *url, struct cancel *cancel, struct err *e)
 {
@@ -65,6 +65,7 @@ static bool take(struct oauth *o, const json_t *doc, int status, struct err *e)
         return false;
     }
     int64_t life = jx_get_int(doc, "expires_in", 0);
+    life = life < 0 ? 0 : life < LIFE_MOST_S ? life : LIFE_MOST_S;
     xfree_secret(o->token);
     o->token = xstrdup(token);
     o->renew_at = clock_mono_ms() + (life - RENEW_EARLY_S) * 1000;

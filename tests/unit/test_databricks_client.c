@@ -113,6 +113,22 @@ static void busy_is_tried_again(void **state)
     assert_int_equal(server.seen, 3);
 }
 
+/* Longer than we try at all: said at once, with what the server asks for. */
+static void busy_for_too_long(void **state)
+{
+    (void)state;
+    static const char *const waits[] = {"Retry-After: 301\r\n", "Retry-After: 99999999999999999999\r\n"};
+    for (size_t i = 0; i < 2; i++) {
+        struct http_step steps[] = {{503, waits[i], NULL, 0}, LAST};
+        begin(steps, false);
+        struct err e = get_bad();
+        end();
+        assert_int_equal(e.code, ERR_UNAVAILABLE);
+        assert_int_equal(server.seen, 1);
+        assert_non_null(strstr(e.hint, i == 0 ? "wait 301 s" : "wait 86400 s"));
+    }
+}
+
 static void busy_is_tried_again_for_a_post_too(void **state)
 {
     (void)state;
@@ -386,6 +402,15 @@ static void a_token_is_renewed_40_s_before_its_end(void **state)
     assert_non_null(strstr(server.requests[5], "\r\nAuthorization: Bearer second\r\n"));
 }
 
+static void a_token_for_ever(void **state)
+{
+    (void)state;
+    struct http_step steps[] = {{200, NULL, host_doc, 0}, {200, NULL, oidc_doc, 0}, TOKEN("t", "9223372036854775807"),
+                                {200, NULL, ok_body, 0},  {200, NULL, ok_body, 0},  LAST};
+    oauth(steps, two_gets);
+    assert_int_equal(server.seen, 5);
+}
+
 static void one_get(void) { get_ok(); }
 
 static void a_host_without_the_document(void **state)
@@ -474,7 +499,8 @@ int main(void)
 {
     jx_setup();
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(no_proxy_for_a_local_server), cmocka_unit_test(what_is_sent), cmocka_unit_test(busy_is_tried_again),
+        cmocka_unit_test(no_proxy_for_a_local_server), cmocka_unit_test(what_is_sent),
+        cmocka_unit_test(busy_for_too_long), cmocka_unit_test(a_token_for_ever), cmocka_unit_test(busy_is_tried_again),
         cmocka_unit_test(busy_is_tried_again_for_a_post_too), cmocka_unit_test(a_lost_answer_to_a_get_is_asked_for_again),
         cmocka_unit_test(a_lost_answer_to_a_post_is_an_error), cmocka_unit_test(errors_keep_code_status_and_text),
         cmocka_unit_test(answers_that_cannot_be_read), cmocka_unit_test(an_empty_answer_is_an_empty_object),
