@@ -121,6 +121,25 @@ def test_exercises(path, notebook):
             assert check in check_ids(), f"no such check: {check}"
 
 
+def test_slides(path, notebook):
+    """A lecture can be presented: each cell knows its place in the slides, and no slide is a long page."""
+    kinds = [cell.metadata.get("slideshow", {}).get("slide_type") for cell in notebook.cells]
+    if "_lecture_" not in path.stem:
+        assert not any(kinds)
+        return
+    assert set(kinds) <= {"slide", "subslide", "fragment", "-", "skip", "notes"} and kinds[0] == "slide"
+    assert sum(cell.source.count("**Question.**") for cell in notebook.cells) >= 5, "a lecture asks before it answers"
+    slides = []
+    for cell, kind in zip(notebook.cells, kinds):
+        if kind in ("slide", "subslide"):
+            slides.append([])
+        if kind in ("slide", "subslide", "fragment", "-"):
+            slides[-1].append(cell)
+    for cells in slides:
+        lines = sum(len(cell.source.splitlines()) for cell in cells)
+        assert lines <= 40, f"{cells[0]['id']}: {lines} lines on one slide"
+
+
 def check_ids():
     found = {path.stem: json.loads(path.read_text()) for path in tools.CHECKS.glob("*.json")}
     for name, document in found.items():
