@@ -11,7 +11,7 @@ enum { ASSIGNMENTS_MAX = 2000 };
 struct change {
     struct front_name table;
     const char *alias;
-    bool update;
+    bool update, truncate;
     size_t where, end;   /* tokens of the condition; where 0: none */
     size_t n;
     struct { const struct token *column; size_t from, to; } *set;
@@ -217,8 +217,9 @@ static bool attempt(struct front *f, void *self, struct err *e)
         ok = find_rows(&d, c, e) && dml_apply(&d, &touched, e);
     }
     if (ok) {
-        d.operation = c->update ? "UPDATE" : "DELETE";
-        add_predicate(&d, c);
+        d.operation = c->update ? "UPDATE" : c->truncate ? "TRUNCATE" : "DELETE";
+        if (!c->truncate)
+            add_predicate(&d, c);
         add_metrics(&d, c);
         c->rows = d.updated + d.deleted;
         ok = dml_publish(&d, touched, e);
@@ -230,6 +231,16 @@ static bool attempt(struct front *f, void *self, struct err *e)
     free(touched);
     dml_release(&d);
     return ok;
+}
+
+struct lake_stream *front_truncate(struct front *f, struct err *e)
+{
+    struct change c = {.truncate = true};
+    f->at = 1;
+    if (!front_need(f, "table", e) || !front_take_name(f, 3, &c.table, e) || !front_need_end(f, e))
+        return NULL;
+    c.alias = c.table.parts[2];
+    return dml_retry(f, attempt, &c, e) ? front_nothing(f, e) : NULL;
 }
 
 static struct lake_stream *run(struct front *f, struct change *c, struct err *e)

@@ -19,10 +19,10 @@ static const struct statement {
     {"create", front_create}, {"drop", front_drop},       {"alter", front_alter},   {"insert", front_insert},
     {"update", front_update}, {"delete", front_delete},   {"merge", front_merge},   {"describe", front_describe},
     {"desc", front_describe}, {"show", front_show},       {"use", front_use},       {"grant", front_grant},
-    {"revoke", front_grant},
+    {"revoke", front_grant},  {"truncate", front_truncate},
 };
 static const char supported[] =
-    "SELECT, WITH, VALUES, INSERT INTO, UPDATE, DELETE FROM, MERGE INTO, CREATE and DROP CATALOG, SCHEMA and TABLE, "
+    "SELECT, WITH, VALUES, INSERT INTO, UPDATE, DELETE FROM, TRUNCATE TABLE, MERGE INTO, CREATE and DROP CATALOG, SCHEMA and TABLE, "
     "ALTER TABLE (SET TBLPROPERTIES, ADD COLUMN), DESCRIBE, SHOW, USE, GRANT, REVOKE";
 
 /* ---- errors ---- */

@@ -136,7 +136,7 @@ bool front_take_securable(struct front *f, struct front_securable *out, struct e
 
 /* ---- handlers ---- */
 typedef struct lake_stream *front_handler(struct front *f, struct err *e);
-front_handler front_select, front_create, front_drop, front_alter, front_insert, front_update, front_delete, front_merge,
+front_handler front_select, front_create, front_drop, front_alter, front_insert, front_update, front_delete, front_truncate, front_merge,
     front_describe, front_show, front_use, front_grant;
 
 #endif

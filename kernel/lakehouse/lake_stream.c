@@ -47,6 +47,35 @@ static void add_converted(struct buf *out, const char *convert, size_t position)
         buf_puts(out, hole + 2);
 }
 
+/* The name of a column without an alias: our functions and the engine's types as Databricks SQL spells them. */
+static char *shown_name(const char *name)
+{
+    static const char *const words[][2] = {{"count_star()", "count(1)"}, {"spark_", ""}, {" AS VARCHAR)", " AS STRING)"},
+                                           {" AS TIMESTAMPTZ)", " AS TIMESTAMP)"}, {" AS INTEGER)", " AS INT)"},
+                                           {"list_value(", "array("}};
+    size_t n = strlen(name);
+    if (n >= 2 && name[0] == '\'' && !memchr(name + 1, '\'', n - 2) && name[n - 1] == '\'')
+        return xstrndup(name + 1, n - 2); /* a literal is its own name */
+    if (!strpbrk(name, "(["))
+        return xstrdup(name);
+    struct buf out;
+    buf_init(&out, 1 << 20);
+    while (*name) {
+        size_t i = 0;
+        while (i < ARRAY_LEN(words) && strncmp(name, words[i][0], strlen(words[i][0])) != 0)
+            i++;
+        if (i == ARRAY_LEN(words)) {
+            buf_putc(&out, *name++);
+        } else {
+            buf_puts(&out, words[i][1]);
+            name += strlen(words[i][0]);
+        }
+    }
+    char *text = out.failed ? xstrdup("column") : buf_detach(&out);
+    buf_release(&out);
+    return text;
+}
+
 /* The columns of sql, and sql itself wrapped when some of them need converting: *shift bytes before it then. NULL: *e is set. */
 static char *describe(struct lake_stream *s, const char *sql, size_t *shift, struct err *e)
 {
@@ -68,7 +97,7 @@ static char *describe(struct lake_stream *s, const char *sql, size_t *shift, str
         const char *convert;
         duckdb_type_ref t = duck->prepared_statement_column_logical_type(prepared, i);
         const char *name = duck->prepared_statement_column_name(prepared, i);
-        s->columns[i].name = xstrdup(!name ? "" : !strcmp(name, "count_star()") ? "count(1)" : name);
+        s->columns[i].name = shown_name(name ? name : "");
         duck->free((void *)(uintptr_t)name);
         lake_column_of(t, &s->columns[i], &convert);
         duck->destroy_logical_type(&t);

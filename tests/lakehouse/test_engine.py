@@ -239,6 +239,17 @@ def test_alter(people):
     assert theirs(people, "people", "id, mail")[0] == (1, "a@x")
 
 
+def test_truncate(people):
+    people.run("TRUNCATE TABLE people")
+    assert theirs(people, "people") == [] and history(people, "people")[0] == "TRUNCATE"
+
+
+def test_names_of_columns(people):
+    """What stands over a column without an alias is Databricks' spelling, never the engine's."""
+    assert people.run("SELECT count(*), 'x', CAST('1' AS STRING), date_add(DATE'2026-01-01', 1) IS NULL, sum(age) FROM people").names == [
+        "count(1)", "x", "CAST('1' AS STRING)", "(date_add(CAST('2026-01-01' AS date), 1) IS NULL)", "sum(age)"]
+
+
 def test_time_travel(people):
     people.run("DELETE FROM people WHERE id = 1")
     count = "SELECT count(*) FROM people"
