@@ -2,8 +2,10 @@
  * pg/sqlstate.def. */
 #include "magics/advice.h"
 
+#include <stdio.h>
 #include <string.h>
 
+#include "base/utf8.h"
 #include "base/xalloc.h"
 #include "cell/sqlword.h"
 #include "magics/magic.h"
@@ -48,12 +50,74 @@ static const char *role_of_instance(const struct connection *c, const char *sql,
     return NULL;
 }
 
+static const struct {
+    const char *words, *instead;
+} habits[] = {
+#define HABIT(words, instead) {words, instead},
+#include "magics/habits.def"
+#undef HABIT
+};
+
+/* Do the words of the statement begin with those of the row? */
+static bool begins_with(const char *sql, const struct sql_word *w, size_t n, const char *words)
+{
+    size_t i = 0;
+    for (const char *p = words; *p; i++) {
+        char word[32];
+        size_t len = strcspn(p, " ");
+        snprintf(word, sizeof word, "%.*s", (int)len, p);
+        if (i == n || !sql_word_is(sql, &w[i], word))
+            return false;
+        p += len + (p[len] == ' ');
+    }
+    return true;
+}
+
+/* Not SQL of PostgreSQL, but of somebody's habit. SHOW of an unknown setting is 42704, all else a syntax error. */
+static const char *habit(const char *sql, size_t len, const struct err *e)
+{
+    struct sql_word w[2];
+    if (strcmp(e->sqlstate, "42601") != 0 && strcmp(e->sqlstate, "42704") != 0)
+        return NULL;
+    if (len > 0 && *sql == '!')
+        return "%%bash as the first line runs a cell as a script";
+    size_t n = sql_words(sql, len, w, 2);
+    for (size_t i = 0; i < ARRAY_LEN(habits); i++) {
+        if (begins_with(sql, w, n, habits[i].words))
+            return habits[i].instead;
+    }
+    return NULL;
+}
+
+/* relation "mixed" does not exist, and the statement says Mixed: PostgreSQL folds names that are not quoted. */
+static const char *folded(struct arena *a, const char *sql, size_t len, const struct err *e)
+{
+    const char *from = strchr(e->text, '"'), *to = from ? strchr(from + 1, '"') : NULL;
+    if ((strcmp(e->sqlstate, "42P01") != 0 && strcmp(e->sqlstate, "42703") != 0) || !to || e->position < 1)
+        return NULL;
+    /* The mark stands at the name, or before what qualifies it. */
+    size_t n = (size_t)(to - from - 1), at = utf8_offset(sql, len, (size_t)e->position - 1);
+    const char *dot = memrchr(from + 1, '.', n);
+    size_t skip = dot ? (size_t)(dot - from) : 0;
+    char *name = arena_strndup(a, from + 1 + skip, n - skip), *text = arena_strndup(a, sql + at, len - at);
+    const char *p = strcasestr(text, name);
+    n -= skip;
+    if (!p || n == 0 || memcmp(p, name, n) == 0 || strcspn(text, " \t\r\n,;()\"") < (size_t)(p - text) + n)
+        return NULL;
+    return arena_printf(a, "%.*s without double quotes is read as %s; where the name has capitals, write \"%.*s\"; \\d "
+                           "lists what is there", (int)n, p, name, (int)n, p);
+}
+
 const char *advice_on(struct arena *a, const struct connection *c, const char *sql, size_t len, const struct err *e)
 {
     if (e->code != ERR_SQL)
         return NULL;
     const char *advice = swallowed_magic(a, sql, len);
-    return advice ? advice : role_of_instance(c, sql, len, e);
+    if (!advice)
+        advice = role_of_instance(c, sql, len, e);
+    if (!advice)
+        advice = habit(sql, len, e);
+    return advice ? advice : folded(a, sql, len, e);
 }
 
 static const struct {
