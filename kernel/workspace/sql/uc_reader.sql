@@ -10,7 +10,10 @@ BEGIN
     ALTER ROLE databricks_reader SET default_transaction_read_only = on;
     ALTER ROLE databricks_reader SET search_path = pg_catalog, pg_temp;
     GRANT pg_read_all_data TO databricks_reader;
-    EXECUTE pg_catalog.format('GRANT CONNECT ON DATABASE %I TO databricks_reader', pg_catalog.current_database());
+    -- Everybody may connect unless somebody revoked it; \l should not show a grant that is not needed.
+    IF NOT pg_catalog.has_database_privilege('databricks_reader', pg_catalog.current_database(), 'CONNECT') THEN
+        EXECUTE pg_catalog.format('GRANT CONNECT ON DATABASE %I TO databricks_reader', pg_catalog.current_database());
+    END IF;
 EXCEPTION
     -- Two statements at once made it: one of them is enough.
     WHEN unique_violation OR duplicate_object THEN NULL;
