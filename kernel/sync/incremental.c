@@ -4,7 +4,8 @@
  *
  * Within a version pre-images and deletes take their key away first, then post-images and inserts bring theirs, so an
  * update of a key deletes the old one. For each key: rows there before + rows that came - rows that went must be 1 when the key ends with a
- * row, else 0; anything else means that the source has several rows for a key, and is refused.
+ * row, else 0. Anything else means that the source has or had several rows for a key; then the feed alone does not say what is
+ * left, and the source itself is read: it is refused if it still has them.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -60,6 +61,10 @@ static bool evolve(struct sync_job *j, struct err *e)
         ok = changed_column(j, "dropped or renamed", "(one or more)", e);
     if (ok && sql.len)
         ok = target_run(j, &sql, e);
+    if (ok) {
+        free(j->state.columns);
+        j->state.columns = target_columns_json(j);
+    }
     buf_release(&sql);
     json_decref(then);
     return ok;
@@ -102,36 +107,17 @@ static bool reduce(struct sync_job *j, struct buf *sql, struct err *e)
 }
 
 /* The rule at the top of the file, for all keys at once. */
-static bool check_balance(struct sync_job *j, struct buf *sql, struct err *e)
+static bool check_balance(struct sync_job *j, struct buf *sql, bool *holds, struct err *e)
 {
-    buf_puts(sql, "SELECT jsonb_build_object(");
-    const char *comma = "";
-    for (size_t i = 0; i < j->n_columns; i++) {
-        if (!j->columns[i].key)
-            continue;
-        buf_puts(sql, comma);
-        pg_quote_literal(sql, j->columns[i].name);
-        buf_puts(sql, ", f.");
-        pg_quote_ident(sql, j->columns[i].name);
-        comma = ", ";
-    }
-    buf_printf(sql, ") FROM pg_temp.sync_final f LEFT JOIN %s t ON ", j->target);
+    char *answer = NULL;
+    buf_printf(sql, "SELECT NOT EXISTS (SELECT FROM pg_temp.sync_final f LEFT JOIN %s t ON ", j->target);
     target_key_match(sql, j, "t", "f");
-    buf_puts(sql, " WHERE (t.tableoid IS NOT NULL)::int + f._balance <> f._upsert::int LIMIT 1");
-    char *key = NULL;
-    bool ok = buf_ok(sql, "a statement of the sync", e) && pg_scalar(j->pg, buf_str(sql), NULL, 0, &key, j->cancel, e);
+    buf_puts(sql, " WHERE (t.tableoid IS NOT NULL)::int + f._balance <> f._upsert::int)");
+    bool ok = buf_ok(sql, "a statement of the sync", e) && pg_scalar(j->pg, buf_str(sql), NULL, 0, &answer, j->cancel, e);
     buf_clear(sql);
-    if (!ok && e->code == ERR_NOT_FOUND) {
-        err_init(e);
-        return true;
-    }
-    if (!ok)
-        return false;
-    user_error(e, "PRIMARY_KEY_CONSTRAINT_VIOLATION", "the source %s has several rows for the key %s",
-               j->spec->source_name, key);
-    err_hint(e, "make the key unique in the source and run a full refresh, or create the synced table with a timeseries key");
-    free(key);
-    return false;
+    *holds = ok && strcmp(answer, "t") == 0;
+    free(answer);
+    return ok;
 }
 
 static bool apply_deletes(struct sync_job *j, struct buf *sql, struct err *e)
@@ -213,8 +199,12 @@ static bool apply(struct sync_job *j, struct buf *sql, struct err *e)
         return false;
     if (again)
         return snapshot_refresh(j, e);
-    if (!reduce(j, sql, e) || (!j->spec->timeseries_key && !check_balance(j, sql, e)) || !apply_deletes(j, sql, e) ||
-        !apply_upserts(j, sql, e))
+    bool holds = true;
+    if (!reduce(j, sql, e) || (!j->spec->timeseries_key && !check_balance(j, sql, &holds, e)))
+        return false;
+    if (!holds)
+        return snapshot_refresh(j, e);
+    if (!apply_deletes(j, sql, e) || !apply_upserts(j, sql, e))
         return false;
     return count_rows(j, sql, e) && state_write(j, e);
 }

@@ -86,13 +86,27 @@ static bool feed_is_on(struct sync_job *j, struct err *e)
     return false;
 }
 
+/* Users may drop a synced table; then it is loaded anew. */
+static bool target_is_there(struct sync_job *j, bool *out, struct err *e)
+{
+    const char *params[] = {j->target};
+    char *answer = NULL;
+    bool ok = pg_scalar(j->pg, "SELECT to_regclass($1) IS NOT NULL", params, 1, &answer, j->cancel, e);
+    *out = ok && strcmp(answer, "t") == 0;
+    free(answer);
+    return ok;
+}
+
 /* What to do, by policy and state. */
 static bool carry_out(struct sync_job *j, struct err *e)
 {
     const struct sync_spec *s = j->spec;
     if (s->policy != SYNC_SNAPSHOT && !feed_is_on(j, e))
         return false;
-    if (!j->state.exists)
+    bool there = j->state.exists;
+    if (there && !target_is_there(j, &there, e))
+        return false;
+    if (!there)
         return snapshot_load(j, e);
     if (s->policy != SYNC_CONTINUOUS && s->update_id && *s->update_id && strcmp(s->update_id, j->state.update_id) == 0) {
         j->result = (struct sync_result){.method = SYNC_NOTHING, .version = j->state.version,

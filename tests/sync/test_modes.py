@@ -1,0 +1,219 @@
+"""Each mode, each kind of change, and what is refused: source and target compared by deltalake and psycopg."""
+import psycopg
+import pytest
+
+from syncs import SYNCED, Lab
+
+
+@pytest.fixture(scope="module")
+def lab(workspace):
+    return Lab(workspace)
+
+
+def changes(lab, source):
+    """One commit of each kind, key changes among them."""
+    yield lab.sql(f"INSERT INTO {source} VALUES (4, 'four'), (5, NULL)")
+    yield lab.sql(f"UPDATE {source} SET v = 'TWO' WHERE id = 2")
+    yield lab.sql(f"DELETE FROM {source} WHERE id = 1")
+    yield lab.sql(f"UPDATE {source} SET id = id + 100 WHERE id IN (4, 5)")
+    yield lab.sql(f"MERGE INTO {source} t USING (SELECT 2 AS id, 'merged' AS v UNION ALL SELECT 7, 'seven') s ON t.id = s.id "
+                  "WHEN MATCHED THEN UPDATE SET * WHEN NOT MATCHED THEN INSERT *")
+    yield lab.sql(f"DELETE FROM {source} WHERE id = 7")
+    yield lab.sql(f"INSERT INTO {source} VALUES (7, 'again')")
+
+
+@pytest.mark.parametrize("mode", ["SNAPSHOT", "TRIGGERED"])
+def test_equal_after_every_change(lab, mode):
+    name = f"each_{mode.lower()}"
+    source = lab.source(name, feed=mode != "SNAPSHOT")
+    lab.sql(f"INSERT INTO {source} VALUES (1, 'one'), (2, 'two'), (3, 'three')")
+    state, status = lab.create(source, name, mode)
+    assert state == "ONLINE_NO_PENDING_UPDATE", status
+    assert lab.assert_equal(source, name) == 3
+    for _ in changes(lab, source):
+        assert lab.run(name)[0] == "COMPLETED"
+        lab.assert_equal(source, name)
+    assert lab.run(name)[0] == "COMPLETED"  # nothing new
+    assert lab.assert_equal(source, name, version=8) == 5
+
+
+def test_a_batch_of_commits_at_once(lab):
+    source = lab.source("batch")
+    lab.sql(f"INSERT INTO {source} VALUES (1, 'one'), (2, 'two'), (3, 'three')")
+    lab.create(source, "batch", "TRIGGERED")
+    for _ in changes(lab, source):
+        pass
+    state, status = lab.run("batch")
+    assert state == "COMPLETED" and "incremental" in status["message"], status
+    assert lab.assert_equal(source, "batch", version=8) == 5
+
+
+def test_continuous_follows_by_itself(lab):
+    source = lab.source("follows")
+    lab.sql(f"INSERT INTO {source} VALUES (1, 'one'), (2, 'two'), (3, 'three')")
+    assert lab.create(source, "follows", "CONTINUOUS")[0] == "ONLINE_CONTINUOUS_UPDATE"
+    for version, _ in enumerate(changes(lab, source), 2):
+        wait_applied(lab, "follows", version)
+        lab.assert_equal(source, "follows", version)
+
+
+def wait_applied(lab, name, version):
+    from conftest import wait_until
+    assert wait_until(lambda: lab.applied(name) >= version), lab.look(name)
+
+
+def test_types(lab):
+    columns = ("id BIGINT, b BOOLEAN, y TINYINT, s SMALLINT, i INT, f FLOAT, d DOUBLE, n DECIMAL(38,10), m DECIMAL(5,2), t STRING, "
+               "x BINARY, da DATE, ts TIMESTAMP")
+    source = lab.source("types", columns)
+    lab.sql(f"INSERT INTO {source} VALUES (1, true, -128, -32768, -2147483648, 1.5, -0.1, -1234567890123456789012345678.0123456789, "
+            "999.99, 'ž€ 🐘 ''quoted''', X'00FF', DATE'0001-01-01', TIMESTAMP'1969-12-31 23:59:59.999999'), "
+            "(2, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)")
+    assert lab.create(source, "types", "TRIGGERED")[0] == "ONLINE_NO_PENDING_UPDATE"
+    lab.assert_equal(source, "types")
+    lab.sql(f"UPDATE {source} SET n = n + 1, t = '' WHERE id = 1")
+    assert lab.run("types")[0] == "COMPLETED"
+    lab.assert_equal(source, "types")
+
+
+def test_the_target_is_read_only(lab):
+    source = lab.source("locked")
+    lab.sql(f"INSERT INTO {source} VALUES (1, 'one')")
+    lab.create(source, "locked", "SNAPSHOT")
+    with lab.connect() as pg:
+        for write in ("INSERT INTO lab.locked VALUES (2, 'two')", "UPDATE lab.locked SET v = ''", "DELETE FROM lab.locked"):
+            with pytest.raises(psycopg.errors.ReadOnlySqlTransaction, match="only the sync writes"):
+                pg.execute(write)
+        for write in ("TRUNCATE lab.locked", "UPDATE databricks_sync.tables SET version = 0",
+                      "DELETE FROM databricks_sync.tables", "ALTER TABLE lab.locked DISABLE TRIGGER ALL"):
+            with pytest.raises((psycopg.errors.InsufficientPrivilege, psycopg.errors.ReadOnlySqlTransaction)):
+                pg.execute(write)
+        pg.execute("DROP TABLE lab.locked")  # the owner of the schema may, as on the service
+    assert lab.run("locked")[0] == "COMPLETED"
+    lab.assert_equal(source, "locked")
+
+
+def test_null_keys_are_left_out_and_told(lab):
+    source = lab.source("nulls")
+    lab.sql(f"INSERT INTO {source} VALUES (1, 'one'), (NULL, 'nobody')")
+    _, status = lab.create(source, "nulls", "SNAPSHOT")
+    assert "1 rows with a NULL in the key were left out" in status["message"]
+    assert lab.assert_equal(source, "nulls") == 1
+
+
+def test_duplicate_keys_fail_and_keep_the_old_rows(lab):
+    source = lab.source("twice")
+    lab.sql(f"INSERT INTO {source} VALUES (1, 'a'), (1, 'b')")
+    state, status = lab.create(source, "twice", "TRIGGERED")
+    assert state == "OFFLINE_FAILED" and "PRIMARY_KEY_CONSTRAINT_VIOLATION" in status["message"], status
+    lab.sql(f"DELETE FROM {source} WHERE v = 'b'")
+    assert lab.run("twice")[0] == "COMPLETED"
+    lab.sql(f"INSERT INTO {source} VALUES (1, 'c')")
+    state, status = lab.run("twice")
+    assert state == "FAILED" and status["detailed_state"] == "SYNCED_TABLE_ONLINE_PIPELINE_FAILED"
+    assert "PRIMARY_KEY_CONSTRAINT_VIOLATION" in status["message"] and "Key (id)=(1) is duplicated" in status["message"], status
+    lab.assert_equal(source, "twice", version=2)
+    lab.sql(f"DELETE FROM {source} WHERE v = 'a'")
+    assert lab.run("twice")[0] == "COMPLETED"
+    lab.assert_equal(source, "twice")
+
+
+def test_a_timeseries_key_keeps_the_newest(lab):
+    source = lab.source("newest", "id BIGINT, at INT, v STRING")
+    lab.sql(f"INSERT INTO {source} VALUES (1, 10, 'old'), (1, 20, 'new'), (2, 5, 'two')")
+    assert lab.create(source, "newest", "TRIGGERED", timeseries_key="at")[0] == "ONLINE_NO_PENDING_UPDATE"
+
+    def rows():
+        with lab.connect() as pg:
+            return pg.execute("SELECT * FROM lab.newest ORDER BY id").fetchall()
+
+    assert rows() == [(1, 20, "new"), (2, 5, "two")]
+    lab.sql(f"INSERT INTO {source} VALUES (1, 15, 'late'), (2, 6, 'newer')")
+    assert lab.run("newest")[0] == "COMPLETED" and rows() == [(1, 20, "new"), (2, 6, "newer")]
+    lab.sql(f"DELETE FROM {source} WHERE v = 'new'")  # what was hidden is seen again
+    assert lab.run("newest")[0] == "COMPLETED" and rows() == [(1, 15, "late"), (2, 6, "newer")]
+
+
+def test_new_columns_come_along_other_changes_stop(lab):
+    source = lab.source("grows")
+    lab.sql(f"INSERT INTO {source} VALUES (1, 'one')")
+    lab.create(source, "grows", "TRIGGERED")
+    lab.sql(f"ALTER TABLE {source} ADD COLUMN extra DOUBLE")
+    lab.sql(f"INSERT INTO {source} VALUES (2, 'two', 2.5)")
+    assert lab.run("grows")[0] == "COMPLETED"
+    lab.assert_equal(source, "grows")
+    lab.sql(f"CREATE OR REPLACE TABLE {source} (id BIGINT, v INT) TBLPROPERTIES (delta.enableChangeDataFeed = true)")
+    lab.sql(f"INSERT INTO {source} VALUES (1, 1)")
+    state, status = lab.run("grows")
+    assert state == "FAILED" and "full refresh" in status["message"], status
+    assert lab.run("grows", full_refresh=True)[0] == "COMPLETED"
+    lab.assert_equal(source, "grows")
+
+
+def test_views_indexes_and_grants_survive(lab):
+    source = lab.source("kept")
+    lab.sql(f"INSERT INTO {source} SELECT id, 'x' FROM range(60000)")
+    assert lab.create(source, "kept", "SNAPSHOT")[0] == "ONLINE_NO_PENDING_UPDATE"
+    with lab.connect() as pg:
+        pg.execute("CREATE EXTENSION IF NOT EXISTS databricks_auth")
+        pg.execute("SELECT databricks_create_role('reader@example.com', 'USER')")
+        pg.execute('GRANT SELECT ON lab.kept TO "reader@example.com"')
+        lab.sql(f"UPDATE {source} SET v = 'y' WHERE id < 10")
+        _, status = lab.run("kept")
+        assert "swap" in status["message"], status  # large, and nothing depends on it
+        assert pg.execute("SELECT has_table_privilege('reader@example.com', 'lab.kept', 'SELECT')").fetchone()[0]
+        pg.execute("CREATE VIEW lab.kept_view AS SELECT count(*) FROM lab.kept WHERE v = 'y'")
+        lab.sql(f"UPDATE {source} SET v = 'y' WHERE id < 20")
+        _, status = lab.run("kept")
+        assert "diff" in status["message"] and pg.execute("SELECT * FROM lab.kept_view").fetchone()[0] == 20
+        pg.execute("DROP VIEW lab.kept_view")
+    lab.assert_equal(source, "kept")
+
+
+@pytest.mark.parametrize("change, code, words", [
+    ({"spec": {"scheduling_policy": "HOURLY"}}, 400, "scheduling_policy"),
+    ({"spec": {"primary_key_columns": []}}, 400, "primary_key_columns"),
+    ({"spec": {"primary_key_columns": ["nope"]}}, 400, "nope"),
+    ({"spec": {"source_table_full_name": "main.lab.nope"}}, 404, "main.lab.nope"),
+    ({"spec": {"scheduling_policy": "TRIGGERED"}}, 400, "change data feed"),
+    ({"name": "ws.lab"}, 400, "three parts"),
+    ({"name": "nope.lab.x"}, 404, "nope"),
+    ({"name": "ws.lab.a-b"}, 400, "letters, digits and underscores"),
+    ({"database_instance_name": "other"}, 400, "registered catalog"),
+])
+def test_wrong_requests(lab, change, code, words):
+    source = "main.lab.plain"
+    if lab.api.call("GET", f"/api/2.1/unity-catalog/tables/{source}")[0] != 200:
+        lab.source("plain", feed=False)
+    body = lab.body(source, "wrong", "SNAPSHOT")
+    body["spec"].update(change.get("spec", {}))
+    body.update({k: v for k, v in change.items() if k != "spec"})
+    status, _, message = lab.api.refused("POST", SYNCED, body)
+    assert status == code and words in message, message
+
+
+def test_taken_names_and_delete(lab):
+    source = lab.source("gone")
+    lab.create(source, "gone", "SNAPSHOT")
+    assert lab.api.refused("POST", SYNCED, lab.body(source, "gone", "SNAPSHOT"))[:2] == (409, "ALREADY_EXISTS")
+    assert lab.delete("gone", purge=False)[0] == 200
+    assert lab.api.refused("POST", SYNCED, lab.body(source, "gone", "SNAPSHOT"))[:2] == (409, "ALREADY_EXISTS")
+    with lab.connect() as pg:
+        pg.execute("INSERT INTO lab.gone VALUES (1, 'mine now')")
+        pg.execute("DROP TABLE lab.gone")
+    lab.create(source, "gone", "SNAPSHOT")
+    assert lab.delete("gone")[0] == 200
+    with lab.connect() as pg:
+        assert pg.execute("SELECT to_regclass('lab.gone')").fetchone()[0] is None
+    assert lab.delete("gone")[0] == 404
+
+
+def test_an_update_at_a_time(lab):
+    source = lab.source("busy")
+    lab.create(source, "busy", "CONTINUOUS")
+    pipeline = lab.look("busy")[1]["pipeline_id"]
+    status, code, message = lab.api.refused("POST", f"/api/2.0/pipelines/{pipeline}/updates", {})
+    assert status == 409 and "An active update" in message
+    lab.api.ok("POST", f"/api/2.0/pipelines/{pipeline}/stop")
+    assert lab.api.ok("GET", f"/api/2.0/pipelines/{pipeline}")["state"] == "IDLE"
+    assert lab.api.ok("GET", f"/api/2.0/pipelines/{pipeline}")["latest_updates"][0]["state"] == "CANCELED"
