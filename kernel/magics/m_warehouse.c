@@ -1,8 +1,8 @@
 /* %%warehouse: Databricks SQL in a SQL warehouse. */
 #include <string.h>
 
+#include "cell/dbsql.h"
 #include "cell/split.h"
-#include "cell/sqllex.h"
 #include "magics/deadline.h"
 #include "magics/session.h"
 #include "magics/warehouse.h"
@@ -21,14 +21,14 @@ static bool run_all(struct magic_ctx *ctx, const char *id, const char *text, siz
     struct sql_span span = {0}, next = {0};
     enum sql_open open = SQL_CLOSED;
     size_t pos = 0, seen = 0;
-    bool last = ctx->last, ok = true, more = sql_next(text, len, &pos, false, &span, &open);
+    bool last = ctx->last, ok = true, more = dbsql_next(text, len, &pos, &span, &open);
     if (!more)
         return open != SQL_CLOSED ? open_error(ctx, text + span.open_at, e)
                                   : err_set(e, ERR_USAGE, "%%%%warehouse takes its statements from the lines below");
     while (ok && more) {
-        if (open != SQL_CLOSED && open < SQL_IN_PAREN)
+        if (open != SQL_CLOSED)
             return open_error(ctx, text + span.open_at, e);
-        more = sql_next(text, len, &pos, false, &next, &open);
+        more = dbsql_next(text, len, &pos, &next, &open);
         ctx->last = last && !more;
         ok = warehouse_run(ctx, id, text + span.start, span.len, s, e);
         if (!ok && e->line == 0 && (more || seen > 0))
