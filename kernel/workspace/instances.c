@@ -68,27 +68,26 @@ bool instances_update(struct instances *all, const char *name, const struct inst
            (out->state == INST_AVAILABLE || out->state == INST_STOPPED || instances_kick(all, row.uid, false, e));
 }
 
-static bool apply_delete(void *self, struct instance_row *row, struct err *e)
-{
-    (void)self;
-    (void)e;
-    row->state = INST_DELETING;
-    row->failure[0] = '\0';
-    return true;
-}
-
 bool instances_delete(struct instances *all, const char *name, struct err *e)
 {
     struct instance_row row;
     struct catalog_rows catalogs;
-    if (!store_instance(all->store, name, &row, e) || !store_catalogs(all->store, row.uid, NULL, 1, &catalogs, e))
-        return false;
-    if (catalogs.count)
-        err_set(e, ERR_BAD_REQUEST, "Database instance '%s' is registered in Unity Catalog as '%s'; delete that catalog "
-                                    "first", name, catalogs.rows[0].name);
-    catalog_rows_release(&catalogs);
-    return !e->code && store_change_instance(all->store, row.uid, apply_delete, NULL, NULL, e) &&
-           instances_kick(all, row.uid, true, e);
+    bool doomed = false;
+    while (!doomed) {
+        if (!store_instance(all->store, name, &row, e) || !store_doom_instance(all->store, row.uid, &doomed, e))
+            return false;
+        if (doomed)
+            break;
+        if (!store_catalogs(all->store, row.uid, NULL, 1, &catalogs, e))
+            return false;
+        if (catalogs.count)
+            err_set(e, ERR_BAD_REQUEST, "Database instance '%s' is registered in Unity Catalog as '%s'; delete that "
+                                        "catalog first", name, catalogs.rows[0].name);
+        catalog_rows_release(&catalogs);
+        if (e->code)
+            return false;
+    }
+    return instances_kick(all, row.uid, true, e);
 }
 
 /* ---- looking ---- */

@@ -74,6 +74,9 @@ bool instance_rows_have(const struct instance_rows *rows, const char *uid);
 typedef bool instance_change_fn(void *self, struct instance_row *row, struct err *e);
 bool store_change_instance(struct store *s, const char *uid, instance_change_fn *change, void *self,
                            struct instance_row *out, struct err *e);
+/* Make it DELETING, for good, unless a catalog is registered over it (then, and when it is gone, *doomed is false). No
+ * catalog can come after that. */
+bool store_doom_instance(struct store *s, const char *uid, bool *doomed, struct err *e);
 bool store_remove_instance(struct store *s, const char *uid, struct err *e);
 
 /* ---- catalogs registered over a database ---- */
@@ -85,7 +88,8 @@ struct catalog_rows {
     struct catalog_row *rows;
     size_t count;
 };
-/* ERR_CATALOG_EXISTS for a taken name, ERR_ALREADY_EXISTS for a database that is registered already. */
+/* ERR_CATALOG_EXISTS for a taken name, ERR_ALREADY_EXISTS for a database that is registered already, ERR_INVALID_STATE
+ * unless the instance is AVAILABLE at that moment. */
 bool store_add_catalog(struct store *s, const struct catalog_row *row, struct err *e);
 /* ERR_CATALOG_NOT_FOUND. instance_name is filled. */
 bool store_catalog(struct store *s, const char *name, struct catalog_row *out, struct err *e);

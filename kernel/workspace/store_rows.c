@@ -179,6 +179,18 @@ bool store_change_instance(struct store *s, const char *uid, instance_change_fn 
     return ok;
 }
 
+bool store_doom_instance(struct store *s, const char *uid, bool *doomed, struct err *e)
+{
+    pthread_mutex_lock(&s->lock);
+    bool ok = sql_exec(s->db, e, NULL,
+                       "UPDATE instance SET state = ?2, failure = '' WHERE uid = ?1"
+                       " AND NOT EXISTS (SELECT 1 FROM catalog WHERE instance_uid = ?1)",
+                       "si", uid, (int64_t)INST_DELETING);
+    *doomed = ok && sqlite3_changes(s->db) == 1;
+    pthread_mutex_unlock(&s->lock);
+    return ok;
+}
+
 bool store_remove_instance(struct store *s, const char *uid, struct err *e)
 {
     pthread_mutex_lock(&s->lock);
@@ -210,13 +222,27 @@ static bool catalog_exists(sqlite3 *db, const char *name)
     return found;
 }
 
+/* No row went in: the instance is gone, or is not what it was when the caller looked. */
+static bool not_available(struct store *s, const char *uid, struct err *e)
+{
+    struct instance_row i;
+    return find_instance(s, INSTANCE "WHERE uid = ?", uid, &i, e) &&
+           err_set(e, ERR_INVALID_STATE, "Database instance '%s' is %s; it must be AVAILABLE to register a database", i.name,
+                   inst_state_name(i.state));
+}
+
 bool store_add_catalog(struct store *s, const struct catalog_row *row, struct err *e)
 {
     int code = 0;
     struct err why = {0};
     pthread_mutex_lock(&s->lock);
-    bool ok = sql_exec(s->db, &why, &code, "INSERT INTO catalog VALUES (?, ?, ?, ?, ?, ?)", "sssssi", row->name,
-                       row->uid, row->instance_uid, row->database, row->owner, row->created_ms);
+    bool ok = sql_exec(s->db, &why, &code,
+                       "INSERT INTO catalog SELECT ?, ?, ?3, ?, ?, ?"
+                       " WHERE EXISTS (SELECT 1 FROM instance WHERE uid = ?3 AND state = ?7)",
+                       "sssssii", row->name, row->uid, row->instance_uid, row->database, row->owner, row->created_ms,
+                       (int64_t)INST_AVAILABLE);
+    if (ok && sqlite3_changes(s->db) == 0)
+        ok = not_available(s, row->instance_uid, &why);
     /* Of several constraints that fail, SQLite names any. */
     bool taken = !ok && catalog_exists(s->db, row->name);
     pthread_mutex_unlock(&s->lock);
@@ -227,8 +253,6 @@ bool store_add_catalog(struct store *s, const struct catalog_row *row, struct er
     if (code == SQLITE_CONSTRAINT_UNIQUE)
         return err_set(e, ERR_ALREADY_EXISTS, "Database '%s' of instance '%s' is registered as a catalog already",
                        row->database, row->instance_name);
-    if (code == SQLITE_CONSTRAINT_FOREIGNKEY)
-        return err_set(e, ERR_NOT_FOUND, "Database instance is not found.");
     *e = why;
     return false;
 }

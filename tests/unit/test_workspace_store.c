@@ -153,6 +153,29 @@ static void pages_in_order(void **state)
     instance_rows_release(&rows);
 }
 
+/* Whoever comes second is refused: no catalog stays over an instance that goes. */
+static void no_catalog_over_a_doomed_instance(void **state)
+{
+    (void)state;
+    struct err e = {0};
+    struct instance_row r = full_row("demo"), got;
+    struct catalog_row c = {.name = "cat", .uid = "u1", .database = "db", .owner = "o"};
+    bool doomed = false;
+    memcpy(c.instance_uid, r.uid, sizeof r.uid);
+    add(&r);
+    assert_true(store_doom_instance(store, r.uid, &doomed, &e));
+    assert_true(doomed);
+    assert_true(store_instance(store, "demo", &got, &e));
+    assert_int_equal(got.state, INST_DELETING);
+    assert_false(store_add_catalog(store, &c, &e));
+    assert_int_equal(e.code, ERR_INVALID_STATE);
+    assert_non_null(strstr(e.text, "DELETING"));
+    err_init(&e);
+    assert_true(store_remove_instance(store, r.uid, &e));
+    assert_true(store_doom_instance(store, r.uid, &doomed, &e));
+    assert_false(doomed);
+}
+
 static void catalogs_belong_to_instances(void **state)
 {
     (void)state;
@@ -161,6 +184,7 @@ static void catalogs_belong_to_instances(void **state)
     struct catalog_row c = {.name = "cat", .uid = "u1", .database = "db", .owner = "o", .created_ms = 1234567890123}, got;
     struct catalog_rows rows;
     memcpy(c.instance_uid, r.uid, sizeof r.uid);
+    r.state = INST_AVAILABLE;
     assert_false(store_add_catalog(store, &c, &e)); /* no such instance */
     assert_int_equal(e.code, ERR_NOT_FOUND);
     err_init(&e);
@@ -178,6 +202,9 @@ static void catalogs_belong_to_instances(void **state)
     assert_true(store_catalog(store, "cat", &got, &e));
     assert_string_equal(got.instance_name, "demo");
     assert_int_equal(got.created_ms, 1234567890123);
+    bool doomed = true;
+    assert_true(store_doom_instance(store, r.uid, &doomed, &e));
+    assert_false(doomed);
     assert_true(store_catalogs(store, r.uid, NULL, 0, &rows, &e));
     assert_int_equal(rows.count, 1);
     catalog_rows_release(&rows);
@@ -330,7 +357,7 @@ int main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         T(rows_survive), T(changes_are_all_or_nothing), T(the_quota_does_not_hide_a_taken_name), T(pages_in_order),
-        T(catalogs_belong_to_instances), T(facts_and_principals), T(a_killed_writer_leaves_a_whole_store), T(many_threads),
+        T(catalogs_belong_to_instances), T(no_catalog_over_a_doomed_instance), T(facts_and_principals), T(a_killed_writer_leaves_a_whole_store), T(many_threads),
         T(files_are_private), T(files_that_are_no_store),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
