@@ -61,6 +61,10 @@ struct delta_file {
     bool data_change;         /* of the action; true in a snapshot */
 };
 
+/* The rows that the file's deletion vector masks: places in the file from 0, ascending; heap, *count 0 without a vector. root: the
+ * table's. ERR_MALFORMED says how it is broken (length, checksum, cardinality, a row that is not there). */
+bool delta_vector_rows(const char *root, const struct delta_file *f, uint64_t **rows, size_t *count, struct err *e);
+
 struct delta_snapshot {
     char *root;
     int64_t version, timestamp; /* of its last commit; milliseconds since 1970 */
@@ -99,7 +103,10 @@ enum delta_change { DELTA_CHANGE_CDC = 1, DELTA_CHANGE_INSERT, DELTA_CHANGE_DELE
 struct delta_change_file {
     int64_t version, timestamp;
     enum delta_change kind; /* CDC: the file has _change_type itself; else all its rows are inserts or deletes */
-    struct delta_file file;
+    struct delta_file file; /* rows that its deletion vector masks do not count */
+    bool only_rows;         /* rows were masked or unmasked: only these changed, whatever file.deletion_vector (never NULL here) says */
+    uint64_t *rows;         /* places in the file from 0, ascending */
+    size_t n_rows;
 };
 struct delta_changes {
     struct delta_change_file *files; /* by version */

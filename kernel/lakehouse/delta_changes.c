@@ -1,7 +1,8 @@
 /*
  * The change data feed of a range of versions, as files to read. Source: PROTOCOL.md "Change Data Files", and what Spark and
  * delta-kernel do where it is silent:
- *   a commit with cdc actions: those files, nothing else; else adds and removes with dataChange.
+ *   a commit with cdc actions: those files, nothing else; else adds and removes with dataChange;
+ *   the same file removed and added: only the rows in which the two deletion vectors differ.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -213,24 +214,82 @@ static bool same_vector(const json_t *a, const json_t *b)
     return same;
 }
 
-/* Removed and added again in one commit: with the same deletion vector nothing happened; with another, rows were masked or
- * unmasked. */
-static bool check_pairs(json_t *adds, json_t *removes, int64_t version, struct err *e)
+/* Both ascending: what `a` has and `b` has not. Heap. */
+static uint64_t *without(const uint64_t *a, size_t n_a, const uint64_t *b, size_t n_b, size_t *count)
+{
+    uint64_t *out = xcalloc(n_a + 1, sizeof *out);
+    *count = 0;
+    for (size_t i = 0, k = 0; i < n_a; i++) {
+        while (k < n_b && b[k] < a[i])
+            k++;
+        if (k == n_b || b[k] != a[i])
+            out[(*count)++] = a[i];
+    }
+    return out;
+}
+
+struct masked {
+    json_t *body;
+    uint64_t *rows;
+    size_t count;
+};
+
+static bool load_masked(struct range *r, json_t *body, struct masked *out, struct err *e)
+{
+    struct delta_file f;
+    out->body = body;
+    bool ok = delta_file_parse(r->root, body, &f, e) && delta_vector_rows(r->root, &f, &out->rows, &out->count, e);
+    delta_file_release(&f);
+    return ok;
+}
+
+/* The rows that `more` masks and `less` does not; the file is named by whichever has a vector. */
+static bool emit_rows(struct range *r, enum delta_change kind, const struct masked *more, const struct masked *less,
+                      int64_t version, int64_t timestamp, struct err *e)
+{
+    size_t n;
+    uint64_t *rows = without(more->rows, more->count, less->rows, less->count, &n);
+    bool ok = n == 0 || emit(r, kind, more->body, version, timestamp, e);
+    if (!ok || n == 0) {
+        free(rows);
+        return ok;
+    }
+    struct delta_change_file *f = &r->out->files[r->out->count - 1];
+    f->only_rows = true;
+    f->rows = rows;
+    f->n_rows = n;
+    return true;
+}
+
+/* Rows that became masked were deleted; rows that became visible again (RESTORE) were inserted. */
+static bool emit_difference(struct range *r, json_t *before, json_t *after, int64_t version, int64_t timestamp, struct err *e)
+{
+    struct masked was = {0}, is = {0};
+    bool ok = load_masked(r, before, &was, e) && load_masked(r, after, &is, e) &&
+              emit_rows(r, DELTA_CHANGE_DELETE, &is, &was, version, timestamp, e) &&
+              emit_rows(r, DELTA_CHANGE_INSERT, &was, &is, version, timestamp, e);
+    free(was.rows);
+    free(is.rows);
+    return ok;
+}
+
+/* Removed and added again in one commit: with the same deletion vector nothing happened, with another some rows changed. Both
+ * indexes lose the pair. */
+static bool emit_pairs(struct range *r, json_t *adds, json_t *removes, int64_t version, int64_t timestamp, struct err *e)
 {
     const char *path;
     json_t *body;
     void *next;
+    bool ok = true;
     json_object_foreach_safe(adds, next, path, body) {
-        const json_t *before = json_object_get(removes, path);
+        json_t *before = json_object_get(removes, path);
         if (!before)
             continue;
-        if (!same_vector(before, body))
-            return err_set(e, ERR_NOT_IMPLEMENTED, "version %lld deleted rows with deletion vectors (feature deletionVectors), whose changes "
-                           "this workspace does not read yet", (long long)version) || again(e);
+        ok = ok && (same_vector(before, body) || emit_difference(r, before, body, version, timestamp, e));
         json_object_del(removes, path);
         json_object_del(adds, path);
     }
-    return true;
+    return ok;
 }
 
 static bool emit_all(struct range *r, enum delta_change kind, json_t *index, int64_t version, int64_t timestamp, struct err *e)
@@ -251,7 +310,7 @@ static bool emit_files(struct range *r, int64_t version, int64_t timestamp, stru
     if (!ok || json_array_size(r->cdc))
         return ok;
     json_t *adds = by_path(r, r->add, e), *removes = adds ? by_path(r, r->remove, e) : NULL;
-    ok = removes && check_pairs(adds, removes, version, e) &&
+    ok = removes && emit_pairs(r, adds, removes, version, timestamp, e) &&
          emit_all(r, DELTA_CHANGE_DELETE, removes, version, timestamp, e) &&
          emit_all(r, DELTA_CHANGE_INSERT, adds, version, timestamp, e);
     json_decref(adds);
@@ -314,8 +373,10 @@ bool delta_changes_load(const char *root, int64_t from, int64_t to, struct delta
 
 void delta_changes_release(struct delta_changes *c)
 {
-    for (size_t i = 0; i < c->count; i++)
+    for (size_t i = 0; i < c->count; i++) {
         delta_file_release(&c->files[i].file);
+        free(c->files[i].rows);
+    }
     free(c->files);
     delta_schema_release(&c->schema);
     *c = (struct delta_changes){0};

@@ -14,6 +14,8 @@ enum {
     DELTA_SCHEMA_MAX = 16 << 20,    /* bytes of schemaString */
     DELTA_COLUMNS_MAX = 10000,
     DELTA_TYPE_DEPTH_MAX = 64,      /* ARRAY<ARRAY<... */
+    DELTA_VECTOR_MAX = 64 << 20,    /* bytes of a deletion vector */
+    DELTA_VECTOR_ROWS_MAX = 16 << 20, /* rows that it masks */
 };
 
 /* ---- paths (delta_path.c) ---- */

@@ -115,4 +115,46 @@ static inline void refused(int64_t version, enum err_code code, const char *text
         fail_msg("%s: %s", err_info(e.code)->symbol, e.text);
 }
 
+/* Bytes as Z85, filled up with zeros; heap. */
+static inline char *z85_encode(const struct buf *b)
+{
+    static const char z85[] = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#";
+    struct buf out;
+    buf_init(&out, 1 << 20);
+    for (size_t i = 0; i < b->len; i += 4) {
+        uint32_t n = 0;
+        for (size_t k = 0; k < 4; k++)
+            n = n << 8 | (i + k < b->len ? (uint8_t)b->data[i + k] : 0);
+        char five[5];
+        for (int k = 4; k >= 0; k--, n /= 85)
+            five[k] = z85[n % 85];
+        buf_add(&out, five, 5);
+    }
+    return buf_detach(&out);
+}
+
+/* Append n, little-endian. */
+static inline void le(struct buf *b, uint64_t n, int bytes)
+{
+    for (int i = 0; i < bytes; i++)
+        buf_putc(b, (char)(n >> (8 * i)));
+}
+
+/* "deletionVector":{…}: an inline vector of these rows; heap. */
+static inline char *inline_vector_of(size_t n, const uint16_t *rows)
+{
+    struct buf b;
+    buf_init(&b, 1 << 20);
+    le(&b, 1681511377, 4), le(&b, 1, 8), le(&b, 0, 4);
+    le(&b, 12346, 4), le(&b, 1, 4), le(&b, 0, 2), le(&b, n - 1, 2), le(&b, 0, 4);
+    for (size_t i = 0; i < n; i++)
+        le(&b, rows[i], 2);
+    char *text = z85_encode(&b);
+    char *out = xasprintf("\"deletionVector\":{\"storageType\":\"i\",\"pathOrInlineDv\":\"%s\",\"sizeInBytes\":%zu,\"cardinality\":%zu}",
+                          text, b.len, n);
+    free(text);
+    buf_release(&b);
+    return out;
+}
+
 #endif

@@ -18,8 +18,12 @@ static void gives(int64_t from, int64_t to, const char *want)
     if (!delta_changes_load(delta_root, from, to, &c, &e))
         fail_msg("%s", e.text);
     buf_init(&b, 1 << 16);
-    for (size_t i = 0; i < c.count; i++)
+    for (size_t i = 0; i < c.count; i++) {
         buf_printf(&b, "%s%lld:%s %s", i ? "|" : "", (long long)c.files[i].version, kinds[c.files[i].kind], c.files[i].file.uri);
+        assert_true(!c.files[i].only_rows || c.files[i].file.deletion_vector);
+        for (size_t k = 0; k < c.files[i].n_rows; k++)
+            buf_printf(&b, "%s%d", k ? "," : " rows ", (int)c.files[i].rows[k]);
+    }
     assert_string_equal(buf_str(&b), want);
     assert_int_equal(c.from, from);
     if (to >= 0)
@@ -141,10 +145,51 @@ static void test_schema(void **state)
     gives(0, 1, "0:insert a|1:insert b");
 }
 
+/* One action on the file "a" with a vector of these rows. */
+static char *on_a(const char *kind, size_t n, const uint16_t *rows)
+{
+    char *vector = n ? inline_vector_of(n, rows) : xstrdup("\"x\":0");
+    char *out = xasprintf("{\"%s\":{\"path\":\"a\",\"dataChange\":true,%s}}\n", kind, vector);
+    free(vector);
+    return out;
+}
+
+static void move(int64_t version, size_t n_before, const uint16_t *before, size_t n_after, const uint16_t *after)
+{
+    char *remove = on_a("remove", n_before, before), *add = on_a("add", n_after, after);
+    char *all = xasprintf(INFO("9") "%s%s", version % 2 ? add : remove, version % 2 ? remove : add); /* order means nothing */
+    put_commit(version, all);
+    free(all);
+    free(remove);
+    free(add);
+}
+
+static void test_vectors(void **state)
+{
+    (void)state;
+    static const uint16_t one[] = {4}, more[] = {1, 4, 9}, other[] = {1, 7};
+    table_of(INFO("1") P3("\"deletionVectors\"", "\"deletionVectors\"") META(FEED) ADD("a"));
+    put_data();
+    move(1, 0, NULL, 1, one);     /* DELETE */
+    move(2, 1, one, 3, more);     /* DELETE of more */
+    move(3, 3, more, 2, other);   /* some come back, another goes */
+    move(4, 2, other, 0, NULL);   /* RESTORE */
+    move(5, 0, NULL, 1, one);
+    move(6, 1, one, 1, one);      /* nothing */
+    gives(1, 5, "1:delete a rows 4|2:delete a rows 1,9|3:delete a rows 7|3:insert a rows 4,9|4:insert a rows 1,7|5:delete a rows 4");
+    gives(6, 6, "");
+    put_commit(7, INFO("9") "{\"remove\":{\"path\":\"a\",\"dataChange\":true,\"deletionVector\":{\"storageType\":\"i\","
+                  "\"pathOrInlineDv\":\"wrong\",\"sizeInBytes\":4,\"cardinality\":1}}}\n" ADD("a"));
+    stops(7, 7, ERR_MALFORMED, "the deletion vector");
+    put_commit(7, INFO("9") REMOVE("a")); /* with all its rows: what the vector masks is for whoever reads the file */
+    gives(7, 7, "7:delete a");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rules), cmocka_unit_test(test_feed_off), cmocka_unit_test(test_cleaned), cmocka_unit_test(test_schema),
+        cmocka_unit_test(test_vectors),
     };
     return cmocka_run_group_tests_name("lakehouse_delta_changes", tests, delta_set_up, delta_tear_down);
 }
