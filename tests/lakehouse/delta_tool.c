@@ -26,6 +26,27 @@ static json_t *file_json(const struct delta_file *f)
                      (int)f->data_change);
 }
 
+static json_t *rows_json(const uint64_t *rows, size_t n)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < n; i++)
+        json_array_append_new(list, json_integer((json_int_t)rows[i]));
+    return list;
+}
+
+/* With the rows that its deletion vector masks. NULL: that is broken. */
+static json_t *whole_file_json(const struct delta_snapshot *s, size_t i, struct err *e)
+{
+    uint64_t *rows;
+    size_t n;
+    if (!delta_vector_rows(s->root, &s->files[i], &rows, &n, e))
+        return NULL;
+    json_t *out = file_json(&s->files[i]);
+    json_object_set_new(out, "masked", rows_json(rows, n));
+    free(rows);
+    return out;
+}
+
 static json_t *schema_json(const struct delta_schema *s)
 {
     json_t *columns = json_array();
@@ -44,8 +65,8 @@ static json_t *snapshot(const char *root, int64_t version, struct err *e)
     if (!s)
         return NULL;
     json_t *files = json_array(), *partitions = json_array();
-    for (size_t i = 0; i < s->n_files; i++)
-        json_array_append_new(files, file_json(&s->files[i]));
+    for (size_t i = 0; i < s->n_files && e->code == ERR_NONE; i++)
+        json_array_append_new(files, whole_file_json(s, i, e));
     for (size_t i = 0; i < s->n_partition_columns; i++)
         json_array_append_new(partitions, jx_str(s->partition_columns[i]));
     json_t *out = json_pack("{sI sI so so so sI so so so si si so so so so}", "version", (json_int_t)s->version, "timestamp",
@@ -56,6 +77,10 @@ static json_t *snapshot(const char *root, int64_t version, struct err *e)
                             "writer_features", copy_or_null(s->writer_features), "transactions",
                             copy_or_null(s->transactions), "domains", copy_or_null(s->domains), "files", files);
     delta_close(s);
+    if (e->code != ERR_NONE) {
+        json_decref(out);
+        out = NULL;
+    }
     return out;
 }
 
@@ -71,6 +96,8 @@ static json_t *changes(const char *root, int64_t from, int64_t to, struct err *e
         json_object_set_new(f, "version", json_integer(c.files[i].version));
         json_object_set_new(f, "timestamp", json_integer(c.files[i].timestamp));
         json_object_set_new(f, "kind", json_string(kinds[c.files[i].kind]));
+        if (c.files[i].only_rows)
+            json_object_set_new(f, "changed", rows_json(c.files[i].rows, c.files[i].n_rows));
         json_array_append_new(files, f);
     }
     json_t *out = json_pack("{so so sI sI sI}", "files", files, "schema", schema_json(&c.schema), "from", (json_int_t)c.from, "to",
