@@ -247,7 +247,7 @@ def test_truncate(people):
 def test_names_of_columns(people):
     """What stands over a column without an alias is Databricks' spelling, never the engine's."""
     assert people.run("SELECT count(*), 'x', CAST('1' AS STRING), date_add(DATE'2026-01-01', 1) IS NULL, sum(age) FROM people").names == [
-        "count(1)", "x", "CAST('1' AS STRING)", "(date_add(CAST('2026-01-01' AS date), 1) IS NULL)", "sum(age)"]
+        "count(1)", "x", "CAST('1' AS STRING)", "(date_add(CAST('2026-01-01' AS DATE), 1) IS NULL)", "sum(age)"]
 
 
 def test_time_travel(people):
