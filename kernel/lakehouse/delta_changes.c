@@ -201,58 +201,13 @@ static json_t *by_path(struct range *r, const json_t *bodies, struct err *e)
     return index;
 }
 
-static bool same_vector(const json_t *a, const json_t *b)
+/* Rows that became masked were deleted; rows that became visible again (RESTORE) were inserted. */
+static bool emit_rows(struct range *r, enum delta_change kind, const json_t *body, uint64_t *rows, size_t n, int64_t version,
+                      int64_t timestamp, struct err *e)
 {
-    struct buf x, y;
-    buf_init(&x, DELTA_LINE_MAX);
-    buf_init(&y, DELTA_LINE_MAX);
-    delta_vector_id(json_object_get(a, "deletionVector"), &x);
-    delta_vector_id(json_object_get(b, "deletionVector"), &y);
-    bool same = !strcmp(buf_str(&x), buf_str(&y));
-    buf_release(&x);
-    buf_release(&y);
-    return same;
-}
-
-/* Both ascending: what `a` has and `b` has not. Heap. */
-static uint64_t *without(const uint64_t *a, size_t n_a, const uint64_t *b, size_t n_b, size_t *count)
-{
-    uint64_t *out = xcalloc(n_a + 1, sizeof *out);
-    *count = 0;
-    for (size_t i = 0, k = 0; i < n_a; i++) {
-        while (k < n_b && b[k] < a[i])
-            k++;
-        if (k == n_b || b[k] != a[i])
-            out[(*count)++] = a[i];
-    }
-    return out;
-}
-
-struct masked {
-    json_t *body;
-    uint64_t *rows;
-    size_t count;
-};
-
-static bool load_masked(struct range *r, json_t *body, struct masked *out, struct err *e)
-{
-    struct delta_file f;
-    out->body = body;
-    bool ok = delta_file_parse(r->root, body, &f, e) && delta_vector_rows(r->root, &f, &out->rows, &out->count, e);
-    delta_file_release(&f);
-    return ok;
-}
-
-/* The rows that `more` masks and `less` does not; the file is named by whichever has a vector. */
-static bool emit_rows(struct range *r, enum delta_change kind, const struct masked *more, const struct masked *less,
-                      int64_t version, int64_t timestamp, struct err *e)
-{
-    size_t n;
-    uint64_t *rows = without(more->rows, more->count, less->rows, less->count, &n);
-    bool ok = n == 0 || emit(r, kind, more->body, version, timestamp, e);
-    if (!ok || n == 0) {
+    if (n == 0 || !emit(r, kind, body, version, timestamp, e)) {
         free(rows);
-        return ok;
+        return n == 0;
     }
     struct delta_change_file *f = &r->out->files[r->out->count - 1];
     f->only_rows = true;
@@ -261,16 +216,17 @@ static bool emit_rows(struct range *r, enum delta_change kind, const struct mask
     return true;
 }
 
-/* Rows that became masked were deleted; rows that became visible again (RESTORE) were inserted. */
-static bool emit_difference(struct range *r, json_t *before, json_t *after, int64_t version, int64_t timestamp, struct err *e)
+/* The file is named by whichever action has a vector. */
+static bool emit_difference(struct range *r, const json_t *before, const json_t *after, int64_t version, int64_t timestamp,
+                            struct err *e)
 {
-    struct masked was = {0}, is = {0};
-    bool ok = load_masked(r, before, &was, e) && load_masked(r, after, &is, e) &&
-              emit_rows(r, DELTA_CHANGE_DELETE, &is, &was, version, timestamp, e) &&
-              emit_rows(r, DELTA_CHANGE_INSERT, &was, &is, version, timestamp, e);
-    free(was.rows);
-    free(is.rows);
-    return ok;
+    struct delta_vector_difference d;
+    if (!delta_vector_compare(r->root, before, after, &d, e))
+        return false;
+    bool ok = emit_rows(r, DELTA_CHANGE_DELETE, after, d.masked, d.n_masked, version, timestamp, e);
+    if (!ok)
+        free(d.unmasked);
+    return ok && emit_rows(r, DELTA_CHANGE_INSERT, before, d.unmasked, d.n_unmasked, version, timestamp, e);
 }
 
 /* Removed and added again in one commit: with the same deletion vector nothing happened, with another some rows changed. Both
@@ -285,7 +241,7 @@ static bool emit_pairs(struct range *r, json_t *adds, json_t *removes, int64_t v
         json_t *before = json_object_get(removes, path);
         if (!before)
             continue;
-        ok = ok && (same_vector(before, body) || emit_difference(r, before, body, version, timestamp, e));
+        ok = ok && (delta_vector_same(before, body) || emit_difference(r, before, body, version, timestamp, e));
         json_object_del(removes, path);
         json_object_del(adds, path);
     }

@@ -175,6 +175,7 @@ static bool check_metadata(struct delta_commit *c, const struct delta_snapshot *
 {
     if (!c->has_metadata)
         return base || err_set(e, ERR_INVALID_PARAMETER, "a new table needs a schema");
+    delta_properties_tidy(c->configuration);
     keep_in_commit_time(c, base);
     return delta_properties_check(c->configuration, base ? base->configuration : NULL, e) &&
            delta_schema_check(&c->schema, c->partition_columns, c->n_partition_columns, c->configuration, e) &&

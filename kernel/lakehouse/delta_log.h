@@ -69,7 +69,17 @@ void delta_vector_id(const json_t *descriptor, struct buf *out);
 /* When a commit was made: its inCommitTimestamp, else the time of its file. */
 bool delta_commit_time(const char *root, int64_t version, const json_t *commit_info, int64_t *ms, struct err *e);
 
-/* ---- rules of the protocol (delta_protocol.c) ---- */
+/* ---- deletion vectors (delta_vector_compare.c) ---- */
+/* Have two actions on one file the same vector, or both none? */
+bool delta_vector_same(const json_t *a, const json_t *b);
+struct delta_vector_difference {
+    uint64_t *masked, *unmasked; /* heap; ascending: only in the second vector, only in the first */
+    size_t n_masked, n_unmasked;
+};
+bool delta_vector_compare(const char *root, const json_t *before, const json_t *after, struct delta_vector_difference *out,
+                          struct err *e);
+
+/* ---- rules of the protocol (delta_protocol.c, delta_property.c, delta_schema.c) ---- */
 /* May we read what this protocol and these properties describe? ERR_NOT_IMPLEMENTED names each feature that we may not. */
 bool delta_may_read(const json_t *protocol, const json_t *metadata, struct err *e);
 /* May we write to the table? The schema tells which features are in use. */
@@ -82,6 +92,8 @@ json_t *delta_protocol_needed(const struct delta_schema *schema, const json_t *c
  * (may be NULL) stays unasked: the write gate judges a table that is there. */
 bool delta_properties_check(const json_t *configuration, const json_t *before, struct err *e);
 bool delta_flag(const json_t *configuration, const char *name);
+/* TRUE and False as true and false, where a property is one of the two. */
+void delta_properties_tidy(json_t *configuration);
 /* Names, reserved names and partition columns of a schema that is to be written. */
 bool delta_schema_check(const struct delta_schema *s, char *const *partition_columns, size_t n, const json_t *configuration,
                         struct err *e);

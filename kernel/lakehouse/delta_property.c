@@ -84,3 +84,16 @@ bool delta_properties_check(const json_t *configuration, const json_t *before, s
     }
     return true;
 }
+
+void delta_properties_tidy(json_t *configuration)
+{
+    static const char *const words[] = {"true", "false"};
+    for (size_t i = 0; i < ARRAY_LEN(rules); i++) {
+        const char *value = jx_get_str(configuration, rules[i].name, NULL);
+        for (size_t k = 0; value && rules[i].values && k < ARRAY_LEN(words); k++)
+            if (!strcasecmp(value, words[k])) {
+                json_object_set_new(configuration, rules[i].name, json_string(words[k]));
+                break;
+            }
+    }
+}

@@ -281,6 +281,9 @@ static void test_properties(void **state)
     delta_schema_release(&s);
     new_table();
     create("{\"delta.enableChangeDataFeed\":\"FALSE\",\"delta.autoOptimize.optimizeWrite\":\"true\",\"delta.columnMapping.mode\":\"none\"}");
+    struct delta_snapshot *t = open_table(0);
+    assert_string_equal(delta_property(t, "delta.enableChangeDataFeed"), "false"); /* one spelling */
+    delta_close(t);
 }
 
 static void test_append_only(void **state)
