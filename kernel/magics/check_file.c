@@ -5,6 +5,7 @@
 #include <regex.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "base/fs.h"
@@ -294,7 +295,7 @@ static bool check_expect(struct reading *r, const char *path, const json_t *expe
 
 static bool check_api(struct reading *r, const char *path, const json_t *api)
 {
-    static const char *const kinds[] = {"instance", "catalog", "schema", "table", NULL};
+    static const char *const kinds[] = {"instance", "catalog", "schema", "table", "synced_table", NULL};
     const char *key;
     json_t *value;
     if (!only_keys(r, path, api, kinds))
@@ -308,9 +309,21 @@ static bool check_api(struct reading *r, const char *path, const json_t *api)
     return true;
 }
 
+/* A warehouse undoes nothing, so a check may only read there. */
+static bool only_looks(const json_t *sql)
+{
+    static const char *const heads[] = {"SELECT ", "WITH ", "SHOW ", "DESCRIBE "};
+    const char *text = is_text(sql) ? json_string_value(sql) : "";
+    for (size_t i = 0; i < ARRAY_LEN(heads); i++) {
+        if (strncasecmp(text, heads[i], strlen(heads[i])) == 0)
+            return true;
+    }
+    return false;
+}
+
 static bool check_one(struct reading *r, const char *path, const json_t *check)
 {
-    static const char *const keys[] = {"title", "sql", "on", "api", "expect", "message", NULL};
+    static const char *const keys[] = {"title", "sql", "on", "api", "warehouse", "expect", "message", NULL};
     char below_path[64];
     const json_t *sql = json_object_get(check, "sql"), *api = json_object_get(check, "api");
     const json_t *on = json_object_get(check, "on");
@@ -320,8 +333,11 @@ static bool check_one(struct reading *r, const char *path, const json_t *check)
         return bad(r, path, "needs a title");
     if (!is_text(json_object_get(check, "message")))
         return bad(r, path, "needs a message");
-    if (!sql == !api)
-        return bad(r, path, "needs either sql or api");
+    const json_t *warehouse = json_object_get(check, "warehouse");
+    if ((sql != NULL) + (api != NULL) + (warehouse != NULL) != 1)
+        return bad(r, path, "needs either sql or api or warehouse");
+    if (warehouse && !only_looks(warehouse))
+        return bad(r, path, "warehouse must be one statement that begins with SELECT, WITH, SHOW or DESCRIBE");
     if (sql && !is_texts(sql))
         return bad(r, path, "sql must be a statement or a list of at most 20");
     if (on && (!sql || !is_text(on)))

@@ -12,6 +12,7 @@
 #include "magics/check.h"
 #include "magics/connect.h"
 #include "magics/remote.h"
+#include "magics/warehouse.h"
 #include "pg/exec.h"
 
 enum { ROWS_MAX = 1000, FOUND_MAX = 400 };
@@ -267,6 +268,44 @@ static bool judge_rows(struct probe *p, const json_t *expect)
     return within(expect, "min_rows", "max_rows", (double)p->rows.seen);
 }
 
+/* ---- warehouse ---- */
+
+static void keep_json_rows(struct probe *p, const json_t *rows)
+{
+    size_t i, j;
+    json_t *row, *value;
+    size_t n = json_array_size(json_array_get(rows, 0));
+    struct table_cell *cells = arena_alloc(p->ctx->arena, (n + 1) * sizeof *cells);
+    keep_columns(p, NULL, 0);
+    for (j = 0; j < n; j++)
+        table_add_column(&p->rows, "", NULL, TABLE_LEFT);
+    json_array_foreach((json_t *)(uintptr_t)rows, i, row) {
+        json_array_foreach(row, j, value) {
+            if (j < n)
+                cells[j] = (struct table_cell){json_string_value(value), json_string_length(value), 0};
+        }
+        table_add_row(&p->rows, cells);
+    }
+}
+
+/* Databricks SQL; p->failure is set when the warehouse refuses it. */
+static bool run_warehouse(struct probe *p, const char *sql, struct err *e)
+{
+    const char *id = warehouse_find(p->ctx, NULL, e);
+    json_t *rows = NULL;
+    keep_columns(p, NULL, 0);
+    if (!id)
+        return false;
+    if (warehouse_query(p->ctx, id, sql, &rows, e)) {
+        keep_json_rows(p, rows);
+    } else if (e->code == ERR_SQL) {
+        p->failure = *e;
+        err_init(e);
+    }
+    json_decref(rows);
+    return e->code == ERR_NONE;
+}
+
 /* ---- API ---- */
 
 /* The object as JSON; NULL with ERR_NONE when it does not exist. */
@@ -278,7 +317,8 @@ static json_t *read_object(struct probe *p, const json_t *api, struct err *e)
     } reads[] = {{"instance", "name", DBX_get_database_instance},
                  {"catalog", "name", DBX_get_database_catalog},
                  {"schema", "full_name", DBX_get_schema},
-                 {"table", "full_name", DBX_get_table}};
+                 {"table", "full_name", DBX_get_table},
+                 {"synced_table", "name", DBX_get_synced_table}};
     for (size_t i = 0; i < ARRAY_LEN(reads); i++) {
         const char *name = jx_get_str(api, reads[i].kind, NULL);
         if (!name)
@@ -308,12 +348,23 @@ static char *text_of(const json_t *value)
     return text;
 }
 
+/* "a.b": member b of member a. */
+static const json_t *member(const json_t *object, const char *path)
+{
+    for (const char *dot; object && (dot = strchr(path, '.')); path = dot + 1) {
+        char *name = xstrndup(path, (size_t)(dot - path));
+        object = json_object_get(object, name);
+        free(name);
+    }
+    return json_object_get(object, path);
+}
+
 static bool judge_fields(struct probe *p, const json_t *object, const json_t *fields)
 {
     const char *key;
     json_t *want;
     json_object_foreach((json_t *)(uintptr_t)fields, key, want) {
-        char *text = text_of(json_object_get(object, key));
+        char *text = text_of(member(object, key));
         bool ok = json_is_object(want) ? matches(json_object_get(want, "matches"), text) : is_one_of(want, text);
         if (!ok) {
             if (text)
@@ -351,9 +402,10 @@ static bool judge(struct probe *p, const json_t *check, const char *on, bool *ho
     const json_t *expect = json_object_get(check, "expect"), *sql = json_object_get(check, "sql");
     buf_clear(&p->found);
     err_init(&p->failure);
-    if (!sql)
+    const char *warehouse = jx_get_str(check, "warehouse", NULL);
+    if (!sql && !warehouse)
         return judge_object(p, json_object_get(check, "api"), expect, holds, e);
-    if (!run_sql(p, jx_get_str(check, "on", on), sql, e))
+    if (warehouse ? !run_warehouse(p, warehouse, e) : !run_sql(p, jx_get_str(check, "on", on), sql, e))
         return false;
     *holds = p->failure.code != ERR_NONE ? judge_failure(p, expect) : judge_rows(p, expect);
     return true;

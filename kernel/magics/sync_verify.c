@@ -10,7 +10,7 @@
 #include "magics/statement.h"
 #include "magics/warehouse.h"
 
-enum { SQL_MAX = 1 << 20, EXAMPLES = 10, PAUSE_MS = 200 };
+enum { SQL_MAX = 1 << 20, EXAMPLES = 10 };
 
 struct verify {
     struct magic_ctx *ctx;
@@ -80,29 +80,13 @@ static void put_both(const struct verify *v, struct buf *b)
     buf_puts(b, ") ");
 }
 
-/* Run a statement to its end; rows (new reference) as the API gives them. */
 static bool query(struct verify *v, const struct buf *sql, json_t **rows, struct err *e)
 {
-    struct statement_request request = {.statement = xstrdup(buf_str(sql)), .warehouse_id = xstrdup(v->warehouse),
-                                        .wait_timeout = xstrdup("50s")};
-    struct statement_response r = {0};
-    bool ok = remote_call(v->ctx, DBX_execute_statement, NULL, &request, &r, e);
-    model_release(&model_statement_request, &request);
-    while (ok && r.status && (strcmp(text_or_empty(r.status->state), "PENDING") == 0 ||
-                              strcmp(text_or_empty(r.status->state), "RUNNING") == 0)) {
-        struct dbx_param params[] = {{"id", arena_strdup(v->ctx->arena, text_or_empty(r.statement_id))}, {NULL, NULL}};
-        model_release(&model_statement_response, &r);
-        r = (struct statement_response){0};
-        ok = cancel_poll(v->ctx->cancel, -1, 0, PAUSE_MS, e) && remote_call(v->ctx, DBX_get_statement, params, NULL, &r, e);
-    }
-    if (ok && (!r.status || strcmp(text_or_empty(r.status->state), "SUCCEEDED") != 0)) {
-        ok = err_set(e, ERR_SQL, "the warehouse cannot compare them");
-        err_detail(e, "%s", r.status && r.status->error ? text_or_empty(r.status->error->message) : "");
+    if (warehouse_query(v->ctx, v->warehouse, buf_str(sql), rows, e))
+        return true;
+    if (e->code == ERR_SQL)
         err_hint(e, "the table in PostgreSQL is read through its catalog, which must be a registered database");
-    }
-    *rows = ok && r.result && r.result->data_array ? json_incref(r.result->data_array) : json_array();
-    model_release(&model_statement_response, &r);
-    return ok;
+    return false;
 }
 
 static const char *cell(const json_t *rows, size_t row, size_t column)

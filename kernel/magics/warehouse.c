@@ -343,3 +343,23 @@ bool warehouse_run(struct magic_ctx *ctx, const char *id, const char *sql, size_
     model_release(&model_statement_request, &request);
     return ok;
 }
+
+bool warehouse_query(struct magic_ctx *ctx, const char *id, const char *sql, json_t **rows, struct err *e)
+{
+    struct statement_request request = {.statement = xstrdup(sql), .warehouse_id = xstrdup(id), .wait_timeout = xstrdup("50s")};
+    struct statement_response r = {0};
+    *rows = NULL;
+    bool ok = remote_call(ctx, DBX_execute_statement, NULL, &request, &r, e);
+    model_release(&model_statement_request, &request);
+    ok = ok && (!under_way(&r) || await_end(ctx, &r, e));
+    if (ok && (!r.status || strcmp(text_or_empty(r.status->state), "SUCCEEDED") != 0)) {
+        const struct statement_error *why = r.status ? r.status->error : NULL;
+        const char *state = r.status ? text_or_empty(r.status->sql_state) : "";
+        ok = err_set(e, ERR_SQL, "%s", why ? text_or_empty(why->message) : "the warehouse gave no reason");
+        err_copy(e->sqlstate, sizeof e->sqlstate, state, strlen(state));
+    }
+    if (ok)
+        *rows = r.result && r.result->data_array ? json_incref(r.result->data_array) : json_array();
+    model_release(&model_statement_response, &r);
+    return ok;
+}
