@@ -6,6 +6,8 @@
 #include <cmocka.h>
 
 #include <pthread.h>
+#include <signal.h>
+#include <sys/resource.h>
 
 #include "base/clock.h"
 #include "delta_tables.h"
@@ -422,6 +424,28 @@ static void test_crash(void **state)
     delta_close(s);
 }
 
+/* The disk takes only the beginning of a commit: nothing of it stays, and the next try works. */
+static void test_full_disk(void **state)
+{
+    (void)state;
+    struct rlimit was, small;
+    new_table();
+    create("{}");
+    struct delta_commit *first = adding(0, "a"), *again = adding(0, "a");
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &was), 0);
+    signal(SIGXFSZ, SIG_IGN);
+    for (rlim_t bytes = 0; bytes <= 100; bytes += 50) {
+        struct delta_commit *c = bytes < 100 ? adding(0, "a") : first;
+        small = (struct rlimit){bytes, was.rlim_max};
+        assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+        fails(c, ERR_IO, "cannot write");
+        assert_int_equal(setrlimit(RLIMIT_FSIZE, &was), 0);
+    }
+    signal(SIGXFSZ, SIG_DFL);
+    delta_close(open_table(0));
+    publishes(again, 1);
+}
+
 enum { WRITERS = 4, ROUNDS = 12 };
 
 static void *writer(void *arg)
@@ -473,7 +497,8 @@ int main(void)
         cmocka_unit_test(test_create), cmocka_unit_test(test_ntz), cmocka_unit_test(test_files), cmocka_unit_test(test_wrong_files),
         cmocka_unit_test(test_partitions), cmocka_unit_test(test_properties), cmocka_unit_test(test_append_only),
         cmocka_unit_test(test_foreign_tables), cmocka_unit_test(test_upgrade), cmocka_unit_test(test_conflict),
-        cmocka_unit_test(test_clock), cmocka_unit_test(test_crash), cmocka_unit_test(test_writers),
+        cmocka_unit_test(test_clock), cmocka_unit_test(test_crash),
+        cmocka_unit_test(test_full_disk), cmocka_unit_test(test_writers),
     };
     return cmocka_run_group_tests_name("lakehouse_delta_commit", tests, delta_set_up, delta_tear_down);
 }
