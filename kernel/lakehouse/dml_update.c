@@ -197,7 +197,7 @@ static bool remove_all(struct dml *d, bool **touched)
 {
     const struct delta_snapshot *s = d->target->snapshot;
     for (size_t i = 0; i < s->n_files; i++) {
-        if (s->files[i].rows < 0)
+        if (s->files[i].rows < 0 || s->files[i].deletion_vector) /* how many there are is not written anywhere */
             return false;
         d->deleted += s->files[i].rows;
     }

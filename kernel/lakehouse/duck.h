@@ -35,6 +35,7 @@ struct duck_conn {
     duckdb_connection raw;
     struct cancel *cancel;       /* whoever waits for us now; guarded by the db's lock */
     struct duck_conn *next_armed;
+    unsigned serial;             /* of temporary tables */
 };
 struct duck_conn *duck_connect(struct duck_db *db, struct err *e);
 void duck_disconnect(struct duck_conn *c); /* NULL is fine */

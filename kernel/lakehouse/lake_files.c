@@ -2,6 +2,7 @@
  * Data files as a SELECT: an explicit list of Parquet files, the columns of the schema by name, partition values as
  * constants, what a file lacks as NULL, everything in the type that the schema says (never in the file's).
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -10,17 +11,20 @@
 #include "base/xalloc.h"
 #include "lakehouse/lake_parts.h"
 
+enum { MASKED_AT_ONCE = 20000 };
+
 struct group {
     size_t first, count; /* in files, after sorting */
     const char *extra;
     const json_t *values;
+    bool masked, only;   /* some rows do not count; only some count */
 };
 
 /* ---- groups ---- */
 static bool same_group(const struct lake_file *a, const struct lake_file *b)
 {
     const char *x = a->extra ? a->extra : "", *y = b->extra ? b->extra : "";
-    return !strcmp(x, y) && json_equal(a->file->partition_values, b->file->partition_values);
+    return !strcmp(x, y) && !a->only == !b->only && json_equal(a->file->partition_values, b->file->partition_values);
 }
 
 /* Stable: files of a group come together, groups by their first file. */
@@ -60,9 +64,6 @@ static struct group *make_groups(struct lake_file *files, size_t n, size_t *coun
 /* ---- what the files have ---- */
 static bool check_file(const struct delta_file *f, struct err *e)
 {
-    if (f->deletion_vector && !json_is_null(f->deletion_vector))
-        return err_set(e, ERR_NOT_IMPLEMENTED, "the table has deletion vectors (feature deletionVectors), which this "
-                                               "workspace does not read yet");
     if (strpbrk(f->path, "*?["))
         return err_set(e, ERR_NOT_IMPLEMENTED, "the data file '%s' has a character in its name that the engine takes for "
                                                "a pattern", f->path);
@@ -179,6 +180,61 @@ static void add_columns(struct buf *out, const struct delta_schema *schema, cons
         buf_puts(out, "true AS __lake_any");
 }
 
+/* ---- rows that do not count ---- */
+static bool has_vector(const struct lake_file *f)
+{
+    return f->only || (f->file->deletion_vector && !json_is_null(f->file->deletion_vector));
+}
+
+/* INSERT INTO it the rows of file `at`, some at a time. */
+static bool add_rows(struct duck_conn *c, const char *table, size_t at, const uint64_t *rows, size_t n, struct err *e)
+{
+    bool ok = true;
+    for (size_t i = 0; ok && i < n;) {
+        struct buf sql;
+        buf_init(&sql, LAKE_SQL_MAX);
+        buf_printf(&sql, "INSERT INTO %s SELECT %zu, unnest([", table, at);
+        for (size_t end = n - i > MASKED_AT_ONCE ? i + MASKED_AT_ONCE : n, first = i; i < end; i++)
+            buf_printf(&sql, "%s%llu", i > first ? "," : "", (unsigned long long)rows[i]);
+        buf_puts(&sql, "])");
+        ok = buf_ok(&sql, "a deletion vector", e) && duck_run(c, buf_str(&sql), duck_no_params, NULL, e);
+        buf_release(&sql);
+    }
+    return ok;
+}
+
+/* All vectors of the scan in one temporary table: place of the file, row in it. table: "" when there is none. */
+static bool load_vectors(struct duck_conn *c, const struct lake_file *files, size_t n, const struct lake_files_options *o,
+                         char table[32], struct err *e)
+{
+    bool ok = true;
+    table[0] = '\0';
+    for (size_t i = 0; ok && i < n; i++) {
+        if (!has_vector(&files[i]))
+            continue;
+        if (!table[0]) {
+            char sql[96];
+            snprintf(table, 32, "__lake_masked_%u", c->serial++);
+            snprintf(sql, sizeof sql, "CREATE TEMP TABLE %s (file BIGINT, place BIGINT)", table);
+            ok = duck_run(c, sql, duck_no_params, NULL, e);
+        }
+        uint64_t *rows = NULL;
+        size_t count = 0;
+        if (ok && files[i].only)
+            ok = add_rows(c, table, i, files[i].only->rows, files[i].only->n_rows, e);
+        else if (ok)
+            ok = delta_vector_rows(o->root, files[i].file, &rows, &count, e) && add_rows(c, table, i, rows, count, e);
+        free(rows);
+    }
+    return ok;
+}
+
+static void add_mask(struct buf *out, const struct group *g, const char *table)
+{
+    buf_printf(out, " AS lake_p %s JOIN %s AS lake_m ON lake_m.place = lake_p.file_row_number AND lake_m.file = "
+                    "CAST(lake_p.file_index AS BIGINT) + %zu", g->only ? "SEMI" : "ANTI", table, g->first);
+}
+
 /* The id of the file that a row comes from: the engine counts the files of one reader. */
 static void add_hidden(struct buf *out, const struct lake_file *files, size_t n)
 {
@@ -198,7 +254,8 @@ static void add_hidden(struct buf *out, const struct lake_file *files, size_t n)
 }
 
 static bool add_group(struct duck_conn *c, const struct delta_schema *schema, const struct lake_file *files,
-                      const struct group *g, const struct lake_files_options *o, struct buf *out, struct err *e)
+                      const struct group *g, const char *masks, const struct lake_files_options *o, struct buf *out,
+                      struct err *e)
 {
     json_t *names = probe(c, files + g->first, g->count, e);
     if (!names)
@@ -211,6 +268,8 @@ static bool add_group(struct duck_conn *c, const struct delta_schema *schema, co
         buf_puts(out, g->extra);
     buf_puts(out, " FROM ");
     add_reader(out, files + g->first, g->count);
+    if (g->masked)
+        add_mask(out, g, masks);
     json_decref(names);
     return true;
 }
@@ -223,9 +282,14 @@ bool lake_files_sql(struct duck_conn *c, const struct delta_schema *schema, stru
         ok = check_file(files[i].file, e);
     size_t count = 0;
     struct group *groups = make_groups(files, n, &count);
+    char masks[32];
+    ok = ok && load_vectors(c, files, n, o, masks, e);
     for (size_t g = 0; ok && g < count; g++) {
         buf_puts(out, g ? " UNION ALL " : "");
-        ok = add_group(c, schema, files, &groups[g], o, out, e);
+        groups[g].only = files[groups[g].first].only != NULL;
+        for (size_t i = 0; i < groups[g].count; i++)
+            groups[g].masked = groups[g].masked || has_vector(&files[groups[g].first + i]);
+        ok = add_group(c, schema, files, &groups[g], masks, o, out, e);
     }
     free(groups);
     if (ok && n == 0) {
@@ -241,13 +305,14 @@ bool lake_snapshot_sql(struct duck_conn *c, const struct delta_snapshot *s, cons
                        const bool *chosen, struct buf *out, struct err *e)
 {
     struct lake_files_options o = *options;
+    o.root = s->root;
     o.partitions = s->partition_columns;
     o.n_partitions = s->n_partition_columns;
     struct lake_file *files = xcalloc(s->n_files + 1, sizeof *files);
     size_t n = 0;
     for (size_t i = 0; i < s->n_files; i++)
         if (!chosen || chosen[i])
-            files[n++] = (struct lake_file){&s->files[i], i, NULL};
+            files[n++] = (struct lake_file){.file = &s->files[i], .id = i};
     bool ok = lake_files_sql(c, &s->schema, files, n, &o, out, e);
     free(files);
     return ok;
@@ -276,9 +341,11 @@ bool lake_changes_sql(struct duck_conn *c, const char *root, int64_t from, int64
     char **extras = xcalloc(changes.count + 1, sizeof *extras);
     for (size_t i = 0; i < changes.count; i++) {
         extras[i] = change_columns(&changes.files[i]);
-        files[i] = (struct lake_file){&changes.files[i].file, i, extras[i]};
+        files[i] = (struct lake_file){&changes.files[i].file, i, extras[i],
+                                      changes.files[i].only_rows ? &changes.files[i] : NULL};
     }
-    struct lake_files_options o = {.text = text,
+    struct lake_files_options o = {.root = root,
+                                   .text = text,
                                    .partitions = s ? s->partition_columns : NULL,
                                    .n_partitions = s ? s->n_partition_columns : 0,
                                    .empty_extra = ", CAST(NULL AS VARCHAR) AS _change_type, CAST(NULL AS BIGINT) AS "

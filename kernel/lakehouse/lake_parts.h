@@ -34,8 +34,10 @@ struct lake_file {
     const struct delta_file *file;
     size_t id;         /* what __lake_file says for it */
     const char *extra; /* SQL of further columns, ", 'insert' AS _change_type"; NULL: none */
+    const struct delta_change_file *only; /* when it has only_rows: its rows and no others; NULL: those that no vector masks */
 };
 struct lake_files_options {
+    const char *root;          /* the table's, for its deletion vectors */
     bool hidden;               /* also __lake_file (id) and __lake_row (row in that file, from 0), both BIGINT */
     bool text;                 /* nested columns as JSON text */
     const char *const *columns; /* NULL-terminated; NULL: all */
@@ -44,7 +46,7 @@ struct lake_files_options {
     const char *empty_extra;   /* instead of extra when there is no file */
 };
 /* Append a SELECT over the files with the columns of `schema`. Sorts files so that those read together are side by side
- * (groups in order of first appearance). ERR_NOT_IMPLEMENTED for deletion vectors. The text needs no brackets in FROM (…). */
+ * (groups in order of first appearance). Masked rows go into a temporary table of the connection, which the text names. */
 bool lake_files_sql(struct duck_conn *c, const struct delta_schema *schema, struct lake_file *files, size_t n,
                     const struct lake_files_options *o, struct buf *out, struct err *e);
 /* The same for a snapshot; __lake_file is a place in its files. chosen (NULL: all): only those of them. */
