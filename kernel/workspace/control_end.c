@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/cancel.h"
 #include "base/fs.h"
 #include "base/xalloc.h"
 #include "workspace/card.h"
@@ -18,7 +19,7 @@
 #include "workspace/instances.h"
 #include "workspace/lock.h"
 
-enum { STOP_LIMIT_MS = 90000, LEFT_MOST = 2000 };
+enum { STOP_LIMIT_MS = 90000, LOOK_AGAIN_MS = 20, LEFT_MOST = 2000 };
 
 /* ---- stop ---- */
 
@@ -106,13 +107,16 @@ static bool ended_then(const char *state_dir, int sig, bool *was_running, bool (
 {
     int lock = -1;
     *was_running = false;
-    while (lock < 0) {
+    for (;;) {
         struct running now;
         if (!control_find(state_dir, &now, e) || (now.pid && !end_process(state_dir, now.pid, sig, e)))
             return false;
         *was_running = *was_running || now.pid;
         if (!lock_take(state_dir, &lock, e))
             return false;
+        if (lock >= 0)
+            break;
+        cancel_poll(NULL, -1, 0, LOOK_AGAIN_MS, e); /* another start was faster: end that one */
     }
     card_remove(state_dir);
     bool ok = !work || work(state_dir, e);

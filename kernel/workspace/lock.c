@@ -67,6 +67,14 @@ bool lock_holder(const char *state_dir, pid_t *pid, struct err *e)
         return !e->code; /* no file: nobody holds it */
     bool ok = fcntl(fd, F_GETLK, &l) == 0 || err_errno(e, errno, "cannot ask for the lock of '%s'", state_dir);
     close(fd);
-    *pid = ok && l.l_type != F_UNLCK ? l.l_pid : 0;
-    return ok;
+    if (!ok || l.l_type == F_UNLCK)
+        return ok;
+    *pid = l.l_pid;
+    if (l.l_pid > 0)
+        return true;
+    /* It has no number here: another pid namespace, or another machine on a network file system. */
+    err_set(e, ERR_CONFLICT, "the state folder '%s' is in use by a workspace in another container or on another machine",
+            state_dir);
+    err_hint(e, "stop it there, or use another folder: LAKEBASE_STATE_DIR");
+    return false;
 }

@@ -15,7 +15,8 @@
 bool lock_take(const char *state_dir, int *fd, struct err *e);
 /* The holder removes the file, last of all: from then on another one may take the lock. */
 bool lock_remove(const char *state_dir, struct err *e);
-/* The process that holds it; 0: nobody. Not for the holder itself. */
+/* The process that holds it; 0: nobody. ERR_CONFLICT when it is none of this system's (a container, another machine). Not
+ * for the holder itself. */
 bool lock_holder(const char *state_dir, pid_t *pid, struct err *e);
 
 #endif

@@ -404,6 +404,18 @@ def test_a_lost_store_costs_no_instance(space):
     space.run("start")
 
 
+@pytest.mark.parametrize("command", [["start"], ["stop"], ["reset", "--yes"], ["status"]])
+def test_a_workspace_that_has_no_pid_here(space, command):
+    """Two containers on one volume: the lock is held, and by nobody that could be ended from here."""
+    apart = ["unshare", "--pid", "--fork", "--mount-proc"]
+    if subprocess.run([*apart, "true"], capture_output=True).returncode:
+        pytest.skip("no pid namespaces here")
+    space.run("start")
+    done = subprocess.run([*apart, WORKSPACE, *command], env=space.environ, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1 and "another container" in done.stderr and done.stderr.count("\n") == 1, done.stderr
+    assert Api.of(space).ok("GET", "/api/2.0/database/instances") == {}
+
+
 def test_it_does_not_keep_the_callers_pipes(space):
     """A caller that reads the output of `start` to its end is not held by the server."""
     done = subprocess.run([WORKSPACE, "start"], env=space.environ, capture_output=True, timeout=60)
