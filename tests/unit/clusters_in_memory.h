@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/xalloc.h"
 #include "pg/conn.h"
 #include "workspace/cluster.h"
 

@@ -86,8 +86,8 @@ static void what_is_no_route(void **state)
     assert_string_equal(find("GET", DB "/instances//catalogs"), "404 No API found for 'GET " DB "/instances//catalogs'");
     assert_string_equal(find("GET", DB "/instances/a/b/c"), "404 No API found for 'GET " DB "/instances/a/b/c'");
     assert_string_equal(find("get", DB "/instances"), "404 No API found for 'get " DB "/instances'");
-    assert_string_equal(find("GET", DB "/synced_tables/a.b.c"), "501 Synced tables are not offered by this local workspace yet");
-    assert_string_equal(find("GET", DB "/synced_tables_of"), "404 No API found for 'GET " DB "/synced_tables_of'");
+    assert_string_equal(find("GET", DB "/tables/a.b.c"), "501 Database tables are not offered by this local workspace yet");
+    assert_string_equal(find("GET", DB "/tables_of"), "404 No API found for 'GET " DB "/tables_of'");
     assert_string_equal(find("POST", DB "/instances/a/failover"), "501 Failover is not offered by this local workspace yet");
 }
 

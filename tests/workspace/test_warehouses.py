@@ -126,6 +126,20 @@ def test_folders_without_a_table_are_swept(own_workspace, api):
     assert os.listdir(tables) == []
 
 
+def test_a_lost_store_does_not_cost_the_tables(own_workspace, api):
+    """Without its store the workspace knows no table: it does not start, so that it sweeps none."""
+    Warehouse(api).rows("CREATE TABLE main.default.kept (id INT)")
+    private, tables = own_workspace.state_dir / "private", own_workspace.state_dir / "lakehouse/tables"
+    kept = os.listdir(tables)
+    own_workspace.run("stop")
+    (private / "workspace.db").rename(private / "lost.db")
+    assert own_workspace.run("start", check=False).returncode == 1
+    assert os.listdir(tables) == kept
+    (private / "lost.db").rename(private / "workspace.db")
+    own_workspace.start()
+    assert Warehouse(Api.of(own_workspace)).rows("SELECT count(*) FROM main.default.kept") == [["0"]]
+
+
 def test_a_create_that_fails_leaves_no_folder(own_workspace, api):
     sql = Warehouse(api)
     sql.refused("CREATE TABLE main.default.bad AS SELECT * FROM main.default.none")
