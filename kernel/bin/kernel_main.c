@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "jupyter/kernel.h"
 #include "magics/interp.h"
+#include "pg/conn.h"
 
 static const char usage[] =
     "usage: lakebase-kernel -f CONNECTION_FILE\n"
@@ -24,7 +25,8 @@ static const char usage[] =
     "Environment:\n"
     "  LAKEBASE_LOG         error, warn (the default), info or debug; to standard error\n"
     "  LAKEBASE_STATE_DIR   where the input history is (history.sqlite)\n"
-    "  LAKEBASE_DEBUGGABLE  1: let a debugger attach, and dump core\n";
+    "  LAKEBASE_DEBUGGABLE  1: let a debugger attach, and dump core\n"
+    "  PGHOSTADDR, PGSERVICE, PGREQUIREPEER  dropped: a login goes where a cell says\n";
 
 static void print_docs(void)
 {
@@ -64,6 +66,7 @@ static const char *connection_file(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+    pg_forget_redirects();
     const char *file = connection_file(argc, argv);
     if (!file) {
         fputs("lakebase-kernel: no connection file\n", stderr);

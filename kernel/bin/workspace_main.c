@@ -14,6 +14,7 @@
 #include "base/jx.h"
 #include "base/log.h"
 #include "base/xalloc.h"
+#include "pg/conn.h"
 #include "workspace/control.h"
 #include "workspace/status.h"
 #include "workspace/worker.h"
@@ -230,6 +231,7 @@ static int run(const struct command *c, const struct options *o, struct err *e)
 
 int main(int argc, char **argv)
 {
+    pg_forget_redirects();
     jx_setup();
     log_setup();
     const char *name = argc > 1 ? argv[1] : "";

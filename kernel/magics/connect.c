@@ -117,14 +117,15 @@ static bool open_instance(struct magic_ctx *ctx, const struct target *t, struct 
     bool ok = remote_credential(ctx, t->instance, &credential, e);
     if (ok && !instance.read_write_dns)
         ok = err_set(e, ERR_REMOTE, "the workspace does not say where instance '%s' is", t->instance);
+    const char *ca = ok ? remote_ca(ctx, e) : NULL;
+    ok = ok && ca;
     if (ok) {
-        const char *ca = remote_ca(ctx);
         struct pg_params p = {.host = instance.read_write_dns,
                               .port = default_port,
                               .dbname = t->dbname ? t->dbname : default_database,
                               .user = me,
                               .password = credential.token,
-                              .sslmode = ca ? "verify-full" : "require",
+                              .sslmode = "verify-full", /* whoever answers gets the token */
                               .sslrootcert = ca};
         out->pg = pg_open(&p, ctx->cancel, e);
         ok = out->pg || err_wrap(e, "cannot connect to instance '%s'", t->instance);

@@ -76,7 +76,7 @@ static struct pg_conn *connect_with(struct pool_login *l, bool fresh, struct can
     if (!password)
         return NULL;
     struct pg_params p = {.host = l->host, .port = l->port, .dbname = l->dbname, .user = l->user, .password = password,
-                          .sslmode = l->ca ? "verify-full" : "require", .sslrootcert = l->ca,
+                          .sslmode = "verify-full", .sslrootcert = l->ca,
                           .application_name = "lakebase-pool"};
     struct pg_conn *conn = pg_open(&p, c, e);
     xfree_secret(password);
@@ -124,7 +124,7 @@ static struct pool_login *login_like(struct magic_ctx *ctx, const struct connect
     l->host = xstrdup(pg_host(like->pg));
     l->port = xstrdup(pg_port(like->pg));
     l->user = xstrdup(pg_user(like->pg));
-    l->ca = xstrdup(remote_ca(ctx));
+    l->ca = pg_option(like->pg, "sslrootcert");
     bool embedded = remote_is_embedded(s);
     l->profile = embedded ? xstrdup("local") : strcmp(s->target, "env") == 0 ? NULL : xstrdup(s->target);
     l->config_file = embedded && s->state_dir ? xasprintf("%s/databrickscfg", s->state_dir) : NULL;

@@ -170,13 +170,12 @@ const char *remote_me(struct magic_ctx *ctx, struct err *e)
     return s->me;
 }
 
-const char *remote_ca(struct magic_ctx *ctx)
+const char *remote_ca(struct magic_ctx *ctx, struct err *e)
 {
     struct session *s = ctx->session;
-    struct err none = {0};
     if (!s->client || !dbx_is_local(s->client))
-        return NULL;
-    if (!s->state_dir && !(s->state_dir = fs_state_dir(&none)))
+        return pg_system_roots(e);
+    if (!s->state_dir && !(s->state_dir = fs_state_dir(e)))
         return NULL;
     return arena_printf(ctx->arena, "%s/ca.crt", s->state_dir);
 }

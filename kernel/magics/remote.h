@@ -28,8 +28,9 @@ bool remote_is_embedded(const struct session *s);
 const char *remote_name(struct magic_ctx *ctx);
 /* The caller's user name: e-mail or application id. Borrowed; NULL on failure. */
 const char *remote_me(struct magic_ctx *ctx, struct err *e);
-/* The CA file of the local workspace, in the cell's arena; NULL when the workspace is not local. */
-const char *remote_ca(struct magic_ctx *ctx);
+/* Who signs for the workspace's instances (sslrootcert): the CA file of the local one, in the cell's arena, else what this
+ * system trusts. NULL on failure. */
+const char *remote_ca(struct magic_ctx *ctx, struct err *e);
 
 /*
  * May `what` ("create instance 'x'") be done? always: ask also on a local workspace, because it destroys. yes:

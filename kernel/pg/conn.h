@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdlib.h>
 
 #include "base/cancel.h"
 #include "base/err.h"
@@ -27,6 +28,19 @@ struct pg_params {
 };
 
 enum pg_tx { PG_TX_IDLE = 1, PG_TX_ACTIVE, PG_TX_IN_BLOCK, PG_TX_FAILED, PG_TX_UNKNOWN };
+
+/* In main, before the first thread: libpq takes these from the environment before a host that we name (an empty hostaddr
+ * does not count as one), and logins with their tokens would go elsewhere. Inline, so that it needs no libpq. */
+static inline void pg_forget_redirects(void)
+{
+    unsetenv("PGHOSTADDR");
+    unsetenv("PGSERVICE");
+    unsetenv("PGREQUIREPEER");
+}
+
+/* For sslrootcert: who signs for hosts on the internet, from the system. libpq 16 has a word for it, for older ones it is
+ * the distribution's file. Static; NULL and ERR_CONFIG when there is none. */
+const char *pg_system_roots(struct err *e);
 
 /* Connect. The session gets: client_encoding UTF8, DateStyle ISO, IntervalStyle postgres, TimeZone UTC, bytea_output hex,
  * in the start-up packet (no extra round trip). Errors: ERR_LOGIN (28000 and 28P01 alike, sqlstate set), ERR_CONNECT,

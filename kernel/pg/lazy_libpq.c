@@ -8,6 +8,7 @@
 #include "pg/internal.h"
 
 #define RETURNS(R)                                                                                                     \
+    R(int, PQlibVersion, (void), ())                                                                                   \
     R(PGconn *, PQconnectStartParams, (const char *const *k, const char *const *v, int x), (k, v, x))                  \
     R(PostgresPollingStatusType, PQconnectPoll, (PGconn * c), (c))                                                     \
     R(PQconninfoOption *, PQconninfoParse, (const char *text, char **why), (text, why))                                \

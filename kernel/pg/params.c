@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/fs.h"
 #include "base/xalloc.h"
 #include "pg/internal.h"
 
@@ -111,15 +112,32 @@ void pg_keywords_release(struct pg_keywords *k)
     free(k->options);
 }
 
+const char *pg_system_roots(struct err *e)
+{
+    /* Debian and Ubuntu, Fedora, openSUSE, Alpine and macOS: as curl's configure looks for them. */
+    static const char *const files[] = {"/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt",
+                                        "/etc/ssl/ca-bundle.pem", "/etc/ssl/cert.pem"};
+    if (!pg_library(e))
+        return NULL;
+    if (PQlibVersion() >= 160000)
+        return "system";
+    for (size_t i = 0; i < ARRAY_LEN(files); i++) {
+        if (fs_exists(files[i]))
+            return files[i];
+    }
+    err_set(e, ERR_CONFIG, "this system has no certificates to check a server with");
+    err_hint(e, "install the package ca-certificates");
+    return NULL;
+}
+
 /* Replace every secret in text; it is made no longer than it was, or cut. */
 static void scrub(char *text, const char *const *secrets)
 {
     for (; *secrets; secrets++) {
         size_t len = strlen(*secrets);
-        for (char *p; (p = strstr(text, *secrets));) {
+        for (char *p = text; (p = strstr(p, *secrets)); p += 3) {
             memcpy(p, "***", 3);
             memmove(p + 3, p + len, strlen(p + len) + 1);
-            text = p + 3;
         }
     }
 }

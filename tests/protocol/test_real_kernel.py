@@ -246,3 +246,10 @@ def test_a_program_gets_none_of_the_kernels_files(client):
     assert reply["content"]["status"] == "ok"
     files = [line for line in streams(outputs).splitlines() if not line.startswith(("pipe:", "/memfd:input", "/proc/"))]
     assert files == ["/dev/null"], files
+
+
+def test_the_environment_does_not_redirect_a_login(instance):
+    elsewhere = {"PGHOSTADDR": "127.0.0.1", "PGSERVICE": "elsewhere"}
+    with Kernel(program(KERNEL), instance.state_dir, environ=elsewhere) as kernel:
+        reply, outputs = kernel.client().run("%connect jupyter")
+        assert reply["content"]["status"] == "ok", reply["content"]

@@ -20,6 +20,7 @@
 #include "magics/child.h"
 #include "magics/remote.h"
 #include "magics_cells.h"
+#include "pg/conn.h"
 
 static char state_dir[64], program[512];
 
@@ -335,6 +336,11 @@ static void test_consent_far_away(void **state)
     assert_string_equal(c.asked,
                         "Create instance 'x' (CU_1) on https://far.example.com, where it may cost money? [y/N] ");
     shows(&c, "%catalog register c x", "not done");
+    /* A token goes to nobody without a certificate: of what this system trusts, whatever PGSSLROOTCERT says. */
+    struct magic_ctx ctx = {.session = c.session};
+    const char *roots = pg_system_roots(&e);
+    assert_non_null(roots);
+    assert_string_equal(remote_ca(&ctx, &e), roots);
     cells_close(&c);
 }
 

@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <libpq-fe.h>
 
 #include "pg_record.h"
 
@@ -76,6 +77,42 @@ static void test_bad_parameters(void **state)
     assert_int_equal(e.code, ERR_CONNECT);
 }
 
+/* Each secret is looked for from the start of the message. */
+static void test_every_secret_is_hidden(void **state)
+{
+    (void)state;
+    setenv("PGPASSWORD", "before", 1);
+    struct err e = refused((struct pg_params){.host = "before.s3cret.invalid", .user = "u", .password = "s3cret"});
+    unsetenv("PGPASSWORD");
+    assert_int_equal(e.code, ERR_CONNECT);
+    assert_non_null(strstr(e.text, "***.***.invalid"));
+    assert_null(strstr(e.text, "before"));
+}
+
+/* What the environment says of another server does not redirect a login. */
+static void test_redirects(void **state)
+{
+    (void)state;
+    NEED_CLUSTER();
+    setenv("PGHOSTADDR", "127.0.0.1", 1);
+    setenv("PGSERVICE", "elsewhere", 1);
+    setenv("PGREQUIREPEER", "nobody", 1);
+    pg_forget_redirects();
+    pg_close(open_one());
+}
+
+static void test_system_roots(void **state)
+{
+    (void)state;
+    struct err e = {0};
+    const char *roots = pg_system_roots(&e);
+    assert_non_null(roots);
+    if (PQlibVersion() >= 160000)
+        assert_string_equal(roots, "system");
+    else
+        assert_int_equal(access(roots, R_OK), 0);
+}
+
 static void test_silent_server(void **state)
 {
     (void)state;
@@ -105,7 +142,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_login), cmocka_unit_test(test_bad_parameters),
-        cmocka_unit_test(test_silent_server),
+        cmocka_unit_test(test_silent_server), cmocka_unit_test(test_every_secret_is_hidden),
+        cmocka_unit_test(test_redirects), cmocka_unit_test(test_system_roots),
     };
     return cmocka_run_group_tests_name("pg_login", tests, set_up_cluster, tear_down_cluster);
 }

@@ -416,6 +416,12 @@ def test_a_workspace_that_has_no_pid_here(space, command):
     assert Api.of(space).ok("GET", "/api/2.0/database/instances") == {}
 
 
+def test_the_environment_does_not_redirect_its_own_logins(space):
+    space.environ |= {"PGHOSTADDR": "127.0.0.1", "PGSERVICE": "elsewhere", "PGREQUIREPEER": "nobody"}
+    space.run("start")
+    assert Api.of(space).create("demo")["state"] == "AVAILABLE"
+
+
 def test_it_does_not_keep_the_callers_pipes(space):
     """A caller that reads the output of `start` to its end is not held by the server."""
     done = subprocess.run([WORKSPACE, "start"], env=space.environ, capture_output=True, timeout=60)
