@@ -45,8 +45,12 @@ static bool descend(struct walk *w, const char *table, const char *indent, int l
 {
     struct dbx_param params[] = {{"table_name", table}, {"include_entity_lineage", "false"}, {NULL, NULL}};
     struct table_lineage found = {0};
-    if (!remote_call(w->ctx, DBX_table_lineage, params, NULL, &found, e))
-        return false;
+    if (!remote_call(w->ctx, DBX_table_lineage, params, NULL, &found, e)) {
+        if (level == 1 || e->http != 404)
+            return false;
+        err_init(e); /* a neighbour that was dropped: it is named, and has no more to tell */
+        return true;
+    }
     const struct model_list *list = w->upstream ? &found.upstreams : &found.downstreams;
     const struct lineage_neighbour *all = list->items;
     bool ok = true;

@@ -9,6 +9,7 @@
 #include "magics/session.h"
 #include "magics/statement.h"
 #include "magics/sync_verify.h"
+#include "magics/warehouse.h"
 
 enum { WAIT_LIMIT_MS = 30 * 60 * 1000, FIRST_PAUSE_MS = 100, LAST_PAUSE_MS = 5000, HELD_MS = 500, KEY_MAX = 32 };
 
@@ -214,6 +215,39 @@ static bool await_update(struct magic_ctx *ctx, const char *pipeline, const char
     return ok;
 }
 
+/* A CONTINUOUS table has nothing to run; it is waited for until it has what the source has now. */
+static bool await_version(struct magic_ctx *ctx, const char *name, const char *source, struct err *e)
+{
+    const char *warehouse = warehouse_find(ctx, NULL, e);
+    json_t *rows = NULL;
+    if (!warehouse || !warehouse_query(ctx, warehouse, arena_printf(ctx->arena, "DESCRIBE HISTORY %s LIMIT 1", source), &rows, e))
+        return false;
+    const char *text = json_string_value(json_array_get(json_array_get(rows, 0), 0));
+    long long newest = text ? strtoll(text, NULL, 10) : 0;
+    json_decref(rows);
+    int64_t start = clock_mono_ms();
+    struct progress p;
+    bool ok = true, there = false;
+    progress_open(&p, ctx->out, arena_printf(ctx->arena, "%s follows its source", name));
+    while (ok && !there) {
+        struct synced_table t = {0};
+        ok = get(ctx, name, &t, e);
+        const char *version = ok ? version_text(ctx, &t) : NULL;
+        there = version && strtoll(version, NULL, 10) >= newest;
+        if (ok && strstr(state_of(&t), "FAILED"))
+            ok = failed(&t, e);
+        if (ok)
+            model_release(&model_synced_table, &t);
+        if (ok && !there && clock_mono_ms() - start > WAIT_LIMIT_MS)
+            ok = err_set(e, ERR_TIMEOUT, "version %lld of the source did not arrive within 30 minutes", newest);
+        ok = ok && (there || cancel_poll(ctx->cancel, -1, 0, FIRST_PAUSE_MS, e));
+    }
+    progress_close(&p, NULL);
+    if (ok)
+        sink_printf(ctx->out, "%s follows its source by itself (CONTINUOUS); it is at version %lld.\n", name, newest);
+    return ok;
+}
+
 static bool run_run(struct magic_ctx *ctx, const struct args *args, struct err *e)
 {
     const char *name = args_get(args, "name");
@@ -224,11 +258,10 @@ static bool run_run(struct magic_ctx *ctx, const struct args *args, struct err *
                                                          ? text_or_empty(t.data_synchronization_status->pipeline_id) : "");
     bool continuous = strcmp(mode_of(&t), "CONTINUOUS") == 0;
     bool running = strcmp(state_of(&t), "SYNCED_TABLE_ONLINE_CONTINUOUS_UPDATE") == 0;
+    const char *source = arena_strdup(ctx->arena, source_of(&t));
     model_release(&model_synced_table, &t);
-    if (continuous && running && !args_flag(args, "full-refresh")) {
-        sink_printf(ctx->out, "%s follows its source by itself (CONTINUOUS); nothing to start.\n", name);
-        return true;
-    }
+    if (continuous && running && !args_flag(args, "full-refresh"))
+        return await_version(ctx, name, source, e);
     struct dbx_param params[] = {{"pipeline_id", pipeline}, {NULL, NULL}};
     if (continuous && running && !remote_call(ctx, DBX_stop_pipeline, params, NULL, NULL, e))
         return false;

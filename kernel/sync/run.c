@@ -33,9 +33,9 @@ static char *quoted_target(const struct sync_spec *s)
     return buf_detach(&b);
 }
 
-/* Our sessions: what a crash loses of the log it loses together with the state row, so waiting for the disk buys
- * nothing; nothing is looked up where users write. */
-static const char settings[] = "SET synchronous_commit = off; SET maintenance_work_mem = '128MB'; "
+/* Our sessions: nothing is looked up where users write. Commits wait for the disk: a crash of the server must not take back
+ * rows that a reader has seen and a status has reported. */
+static const char settings[] = "SET synchronous_commit = on; SET maintenance_work_mem = '128MB'; "
                                "SET search_path = pg_catalog, pg_temp; SET client_min_messages = warning; "
                                "SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0";
 
@@ -181,12 +181,14 @@ bool sync_follow(struct lake *lake, const struct sync_spec *spec, const struct s
     struct sync_spec next = *spec;
     struct sync_job j = {.lake = lake, .spec = &next, .watch = watch, .cancel = cancel, .target = quoted_target(spec)};
     struct follow *f = follow_open(spec->source_root, e);
-    bool ok = f != NULL;
+    bool ok = f != NULL, first = true;
     while (ok) {
         ok = run_job(&j, e);
         next.full_refresh = next.full_refresh && !ok;
-        if (ok && j.result.method != SYNC_NOTHING && watch->applied)
+        /* The first step is reported in any case: a worker that died may have applied more than it could tell. */
+        if (ok && watch->applied && (first || j.result.method != SYNC_NOTHING))
             watch->applied(watch->self, &j.result);
+        first = false;
         ok = ok && follow_wait(f, cancel, e);
     }
     follow_close(f);

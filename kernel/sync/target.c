@@ -52,7 +52,9 @@ bool explain(struct sync_job *j, struct err *e)
         struct err told;
         err_init(&told);
         user_error(&told, reasons[i].subclass, "%s: %s.%s", reasons[i].text, j->spec->schema, j->spec->table);
-        err_detail(&told, "%s%s%s", e->text, e->detail[0] ? "; " : "", e->detail);
+        size_t len = strlen(e->detail);
+        err_detail(&told, "%s%s%.*s", e->text, e->detail[0] ? "; " : "", (int)(len && e->detail[len - 1] == '.' ? len - 1 : len),
+                   e->detail);
         err_hint(&told, "%s", reasons[i].hint);
         memcpy(told.sqlstate, e->sqlstate, sizeof told.sqlstate);
         *e = told;

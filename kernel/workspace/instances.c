@@ -18,6 +18,7 @@
 #include "base/xalloc.h"
 #include "workspace/cluster.h"
 #include "workspace/instances_parts.h"
+#include "workspace/store_synced.h"
 
 enum { WATCH_MS = 5000 };
 
@@ -84,6 +85,13 @@ bool instances_delete(struct instances *all, const char *name, struct err *e)
             err_set(e, ERR_BAD_REQUEST, "Database instance '%s' is registered in Unity Catalog as '%s'; delete that "
                                         "catalog first", name, catalogs.rows[0].name);
         catalog_rows_release(&catalogs);
+        struct synced_rows synced;
+        if (e->code || !store_synced_list(all->store, row.uid, NULL, NULL, 1, &synced, e))
+            return false;
+        if (synced.count)
+            err_set(e, ERR_BAD_REQUEST, "Database instance '%s' has the synced table '%s'; delete that synced table first", name,
+                    synced.rows[0].name);
+        synced_rows_release(&synced);
         if (e->code)
             return false;
     }

@@ -99,6 +99,14 @@ bool store_put_lineage(struct store *s, const struct lineage_row *row, struct er
     return ok;
 }
 
+bool store_forget_lineage(struct store *s, const char *table, struct err *e)
+{
+    pthread_mutex_lock(&s->lock);
+    bool ok = sql_exec(s->db, e, NULL, "DELETE FROM lineage WHERE source = ?1 OR target = ?1", "s", table);
+    pthread_mutex_unlock(&s->lock);
+    return ok;
+}
+
 bool store_lineage(struct store *s, const char *table, bool upstream, struct lineage_rows *out, struct err *e)
 {
     *out = (struct lineage_rows){0};

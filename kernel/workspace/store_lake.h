@@ -84,6 +84,8 @@ struct lineage_rows {
 };
 void lineage_rows_release(struct lineage_rows *rows);
 bool store_put_lineage(struct store *s, const struct lineage_row *row, struct err *e);
+/* All edges of a table that is gone. */
+bool store_forget_lineage(struct store *s, const char *table, struct err *e);
 /* Edges that end (upstream true) or begin at the table, by the other end's name. */
 bool store_lineage(struct store *s, const char *table, bool upstream, struct lineage_rows *out, struct err *e);
 

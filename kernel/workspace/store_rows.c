@@ -184,7 +184,8 @@ bool store_doom_instance(struct store *s, const char *uid, bool *doomed, struct 
     pthread_mutex_lock(&s->lock);
     bool ok = sql_exec(s->db, e, NULL,
                        "UPDATE instance SET state = ?2, failure = '' WHERE uid = ?1"
-                       " AND NOT EXISTS (SELECT 1 FROM catalog WHERE instance_uid = ?1)",
+                       " AND NOT EXISTS (SELECT 1 FROM catalog WHERE instance_uid = ?1)"
+                       " AND NOT EXISTS (SELECT 1 FROM synced_table WHERE instance_uid = ?1)",
                        "si", uid, (int64_t)INST_DELETING);
     *doomed = ok && sqlite3_changes(s->db) == 1;
     pthread_mutex_unlock(&s->lock);

@@ -14,6 +14,7 @@
 #include "pg/conn.h"
 #include "pg/exec.h"
 #include "sync/sync.h"
+#include "workspace/store_lake.h"
 #include "workspace/synced_parts.h"
 
 struct run {
@@ -228,8 +229,25 @@ static void end_run(struct run *r)
     free(r);
 }
 
+/* Before the answer to whoever started it: who looks next must not see the state of the update before. */
+static bool begin_tables(struct synced *all, const char *pipeline_id, struct err *e)
+{
+    struct synced_rows rows;
+    if (!store_synced_list(all->ws->store, NULL, pipeline_id, NULL, 0, &rows, e))
+        return false;
+    for (size_t i = 0; i < rows.count; i++) {
+        struct synced_task t = {.all = all, .row = rows.rows[i]};
+        synced_begin(&t);
+        rows.rows[i] = t.row;
+    }
+    synced_rows_release(&rows);
+    return true;
+}
+
 bool synced_start(struct synced *all, const char *pipeline_id, const char *update_id, struct err *e)
 {
+    if (!begin_tables(all, pipeline_id, e))
+        return false;
     for (struct run *old; (old = take_run(all, NULL, true));)
         end_run(old);
     struct run *r = xcalloc(1, sizeof *r);
@@ -409,7 +427,7 @@ bool synced_delete(struct synced *all, const struct synced_row *row, bool purge,
     synced_stop(all, row->pipeline_id);
     bool ok = !admin || sync_forget(admin, row->id, row->schema, row->table, row->creator, purge, e);
     pg_close(admin);
-    ok = ok && store_remove_synced(all->ws->store, row->id, e);
+    ok = ok && store_forget_lineage(all->ws->store, row->name, e) && store_remove_synced(all->ws->store, row->id, e);
     tell(all);
     return ok && (last || !running || start_again(all, row->pipeline_id, e));
 }

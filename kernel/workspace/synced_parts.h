@@ -29,6 +29,8 @@ void synced_live(struct synced_task *t, const struct synced_progress *p);
 void synced_event(struct synced *all, const struct update_row *u, const char *level, const char *type, const char *message,
                   const struct err *why);
 
+/* The state that says that an update of the table is under way. */
+void synced_begin(struct synced_task *t);
 /* Bring the table to the end of its update. */
 enum synced_end synced_run_table(struct synced_task *t);
 /* The superuser's connection to the table's database; ERR_UNAVAILABLE unless its instance is AVAILABLE. */

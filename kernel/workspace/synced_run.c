@@ -189,7 +189,7 @@ static bool try_until_done(struct synced_task *t, const json_t *spec, json_t **d
     }
 }
 
-static void begin(struct synced_task *t)
+void synced_begin(struct synced_task *t)
 {
     t->row.start_ms = clock_wall_ms();
     if (t->row.version < 0)
@@ -233,7 +233,7 @@ enum synced_end synced_run_table(struct synced_task *t)
 {
     struct err e = {0};
     json_t *spec = json_loads(t->row.spec, 0, NULL), *done = NULL;
-    begin(t);
+    synced_begin(t);
     bool ok = try_until_done(t, spec, &done, &e);
     enum synced_end end = finish(t, ok, done, &e);
     json_decref(spec);

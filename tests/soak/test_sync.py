@@ -1,4 +1,4 @@
-"""The big counts of synced tables: LAKEBASE_SOAK_STEPS operations (2,000), LAKEBASE_SOAK_KILLS kills (300)."""
+"""The big counts of synced tables: SOAK_STEPS operations (2,000), SOAK_KILLS kills (300)."""
 import os
 import random
 import sys
@@ -12,10 +12,10 @@ from syncs import Lab  # noqa: E402
 def test_long_history(workspace):
     seed = random.randrange(1 << 32)
     print("seed", seed)
-    random_history(Lab(workspace), "model", int(os.environ.get("LAKEBASE_SOAK_STEPS", "2000")), seed)
+    random_history(Lab(workspace), "model", int(os.environ.get("SOAK_STEPS", "2000")), seed)
 
 
 def test_many_kills(own_workspace):
     seed = random.randrange(1 << 32)
     print("seed", seed)
-    kills(own_workspace, int(os.environ.get("LAKEBASE_SOAK_KILLS", "300")), seed)
+    kills(own_workspace, int(os.environ.get("SOAK_KILLS", "300")), seed)

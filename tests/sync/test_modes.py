@@ -217,3 +217,15 @@ def test_an_update_at_a_time(lab):
     lab.api.ok("POST", f"/api/2.0/pipelines/{pipeline}/stop")
     assert lab.api.ok("GET", f"/api/2.0/pipelines/{pipeline}")["state"] == "IDLE"
     assert lab.api.ok("GET", f"/api/2.0/pipelines/{pipeline}")["latest_updates"][0]["state"] == "CANCELED"
+
+
+def test_the_end_of_a_synced_table_is_told_everywhere(lab):
+    source = lab.source("ends")
+    lab.create(source, "ends", "SNAPSHOT")
+    edges = lambda: [n["tableInfo"]["name"] for n in lab.api.ok(
+        "GET", f"/api/2.0/lineage-tracking/table-lineage?table_name={source}").get("downstreams", [])]
+    assert edges() == ["ends"]
+    code, _, message = lab.api.refused("DELETE", "/api/2.0/database/instances/workshop?purge=true")
+    assert code == 400 and "first" in message
+    assert lab.delete("ends")[0] == 200
+    assert edges() == []
