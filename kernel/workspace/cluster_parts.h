@@ -31,7 +31,8 @@ bool server_user_reaches(const struct server_user *u, const char *dir, struct er
 /* ---- cluster_spawn.c: programs as that user --------------------------------------------------------------- */
 
 struct spawn {
-    const char *const *argv; /* argv[0] is the path */
+    const char *const *argv; /* argv[0] is the path, unless `path` is set */
+    const char *path;        /* NULL: argv[0] */
     const char *const *envp;
     const char *cwd;
     int out;       /* standard output and error */

@@ -51,7 +51,7 @@ static void child(const struct spawn *s, int null, pid_t parent)
         return;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
-    execve(s->argv[0], (char *const *)(uintptr_t)s->argv, (char *const *)(uintptr_t)s->envp);
+    execve(s->path ? s->path : s->argv[0], (char *const *)(uintptr_t)s->argv, (char *const *)(uintptr_t)s->envp);
 }
 
 /* The pipe closes at exec, or brings the errno of what failed before. */

@@ -106,9 +106,9 @@ static bool spawn_worker(struct worker *w, int listening, int log, pid_t *pid, s
     snprintf(fd, sizeof fd, "%d", listening);
     /* Our own program, also when its file was replaced meanwhile or its folder is closed to the server user. */
     const char *program = getenv("LAKEBASE_WORKER_PROGRAM");
-    const char *argv[] = {program ? program : "/proc/self/exe", "worker", "--listen-fd", fd, NULL};
-    struct spawn s = {.argv = argv, .envp = env, .cwd = w->ws->state_dir, .out = log, .keep = listening, .tied = true,
-                      .user = &user};
+    const char *argv[] = {"lakebase-workspace", "worker", "--listen-fd", fd, NULL};
+    struct spawn s = {.argv = argv, .path = program ? program : "/proc/self/exe", .envp = env,
+                      .cwd = w->ws->state_dir, .out = log, .keep = listening, .tied = true, .user = &user};
     bool ok = spawn_start(&s, pid, e);
     free(state);
     free(home);
