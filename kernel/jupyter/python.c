@@ -287,6 +287,8 @@ int64_t python_wait_ms(const struct kernel *k)
         next = sooner(next, p->limit_ms);
     if (p->run.active && p->run.idle_ms)
         next = sooner(next, p->run.idle_ms + PYTHON_REPLY_MS);
+    if (p->run.active)
+        next = sooner(next, p->run.wake_ms);
     next = sooner(next, p->dead_ms);
     if (next <= 0)
         return -1;
@@ -300,6 +302,10 @@ static void check_time(struct kernel *k)
     int64_t now = clock_mono_ms();
     struct pollfd ended = {.fd = p->child.process.pidfd, .events = POLLIN};
     python_ask_expire(k, now);
+    if (p->run.active && p->run.wake_ms && now >= p->run.wake_ms) {
+        python_child_wake(&p->child);
+        p->run.wake_ms = ++p->run.wakes < PYTHON_WAKES ? now + (PYTHON_WAKE_MS << p->run.wakes) : 0;
+    }
     if (!p->dead_ms && poll(&ended, 1, 0) == 1)
         p->dead_ms = now + (p->run.active ? PYTHON_DRAIN_MS : 0);
     if (p->dead_ms && now >= p->dead_ms)
@@ -362,11 +368,6 @@ void python_interrupt(struct kernel *k)
         err_set(&e, ERR_CANCELLED, "interrupted");
         python_answer(k, &e, NULL); /* it goes on starting; the next cell finds it */
     }
-    if (!p->run.active)
-        return;
-    p->run.interrupted = true;
-    if (p->run.started)
-        kill(-p->child.process.pid, SIGINT);
-    else
-        p->run.interrupt_due = true; /* ipykernel ignores the signal outside of a cell */
+    if (p->run.active)
+        python_run_interrupt(k);
 }

@@ -32,6 +32,8 @@ enum {
     PYTHON_REPLY_MS = 1000,    /* between a cell's idle and a reply that is missing */
     PYTHON_ASK_MS = 5000,      /* for a completion or an inspection */
     PYTHON_ASKS_MAX = 64,
+    PYTHON_WAKE_MS = 25,       /* from an interrupt to the first wake-up; twice as long to each next one */
+    PYTHON_WAKES = 8,
     PYTHON_TURN = 200,         /* messages of one channel in one round */
     PYTHON_STREAM_CAP = 64 << 20 /* text that one cell may print */
 };
@@ -47,6 +49,8 @@ struct python_run {
     json_t *reply;                     /* content of its execute_reply */
     json_t *error;                     /* content of the last error message, held back: it may be the cell's end */
     size_t streamed;
+    int wakes;                         /* sent since the last interrupt */
+    int64_t wake_ms;                   /* when the next one is due; 0: none */
 };
 
 struct python {
@@ -95,6 +99,7 @@ void python_answer(struct kernel *k, const struct err *why, char *error);
 /* python_relay.c */
 void python_run_begin(struct kernel *k, const struct python_call *call);
 void python_run_check(struct kernel *k); /* has it ended? */
+void python_run_interrupt(struct kernel *k);
 void python_run_died(struct kernel *k, const char *how);
 void python_on_iopub(struct kernel *k, struct msg *m);
 void python_on_reply(struct kernel *k, struct msg *m); /* an execute_reply */

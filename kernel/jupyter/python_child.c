@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -247,6 +248,16 @@ bool python_child_start(struct python_child *c, struct err *e)
         python_child_release(c, NULL);
     }
     return ok;
+}
+
+void python_child_interrupt(const struct python_child *c)
+{
+    kill(-c->process.pid, SIGINT);
+}
+
+void python_child_wake(const struct python_child *c)
+{
+    syscall(SYS_tgkill, c->process.pid, c->process.pid, SIGURG);
 }
 
 /* ---- the end ---- */

@@ -32,6 +32,13 @@ char *python_program(void);
 /* Start one; *c need not be initialised. It is not ready yet when this returns. On failure nothing is left. Folders that a
  * killed kernel of this user has left behind are removed first. */
 bool python_child_start(struct python_child *c, struct err *e);
+/*
+ * SIGINT to it and to what it runs. Python looks at it between two steps of its main thread: when it comes just before that
+ * thread sleeps in a system call, or another thread takes it, the sleep goes on. So some calls of _wake come behind: a
+ * signal to the main thread that lakebase.py handles by doing nothing, and the sleep ends.
+ */
+void python_child_interrupt(const struct python_child *c);
+void python_child_wake(const struct python_child *c);
 /* Take what it wrote; does not block. */
 void python_child_listen(struct python_child *c);
 /* The last line that it wrote, "" when there is none. In c->tail, until the next call. */

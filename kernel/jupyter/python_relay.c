@@ -2,7 +2,6 @@
  * A cell that runs in Python: the request goes down, what it shows comes up and goes out as ours (see python.h). Source:
  * Jupyter messaging protocol, "Messages on the IOPub", "Execute", "Messages on the stdin".
  */
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -152,13 +151,30 @@ static void on_status(struct kernel *k, const char *state)
         r->started = true;
 }
 
+static void send_interrupt(struct kernel *k)
+{
+    struct python_run *r = &k->python.run;
+    python_child_interrupt(&k->python.child);
+    r->interrupt_due = false;
+    r->wakes = 0;
+    r->wake_ms = clock_mono_ms() + PYTHON_WAKE_MS;
+}
+
+void python_run_interrupt(struct kernel *k)
+{
+    struct python_run *r = &k->python.run;
+    r->interrupted = true;
+    r->interrupt_due = !r->started; /* ipykernel ignores the signal outside of a cell */
+    if (r->started)
+        send_interrupt(k);
+}
+
 static void on_started(struct kernel *k)
 {
     struct python_run *r = &k->python.run;
     r->started = true;
     if (r->interrupt_due)
-        kill(-k->python.child.process.pid, SIGINT);
-    r->interrupt_due = false;
+        send_interrupt(k);
 }
 
 /* false: it is over the cap of what a cell may print, and not shown. */

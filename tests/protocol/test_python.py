@@ -238,7 +238,7 @@ def test_an_interrupt_is_a_keyboard_interrupt(started, client, how):
 
 def test_an_interrupt_that_comes_at_once_is_not_lost(client):
     python(client, "import time")
-    for _ in range(20):
+    for _ in range(100):
         cell = client.execute("%%python\ntime.sleep(1000)")
         client.until(cell, "execute_input")
         client.send("interrupt_request", channel="control")

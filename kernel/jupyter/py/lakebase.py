@@ -12,7 +12,9 @@ import importlib.util
 import inspect
 import os
 import re
+import signal
 import sys
+import threading
 import traceback
 import uuid
 from datetime import timedelta
@@ -156,10 +158,33 @@ def _serve():
     try:
         from ipykernel.ipkernel import IPythonKernel
         from ipykernel.kernelapp import IPKernelApp
+        from ipykernel.zmqshell import ZMQInteractiveShell
+        from traitlets import Type
     except ImportError as why:
         sys.exit(f"no ipykernel: {why}")
 
+    interrupt = {"due": False}
+
+    def later(_signal, _frame):
+        interrupt["due"] = True
+
+    class LakebaseShell(ZMQInteractiveShell):
+        """An interrupt before the first statement of a cell is kept for it: IPython's own code there swallows some."""
+
+        async def run_code(self, code_obj, *args, **more):
+            if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGINT) is later:
+                signal.signal(signal.SIGINT, signal.default_int_handler)
+                if interrupt["due"]:
+                    code_obj = compile("raise KeyboardInterrupt", "<interrupted>", "exec")
+            return await super().run_code(code_obj, *args, **more)
+
     class LakebaseKernel(IPythonKernel):
+        shell_class = Type(LakebaseShell)
+
+        def pre_handler_hook(self):
+            before = signal.signal(signal.SIGINT, later)  # ValueError in a subshell's thread, as in ipykernel's own
+            self.saved_sigint_handler, interrupt["due"] = before, False
+
         async def execute_request(self, stream, ident, parent):
             try:
                 _prepare(self.shell, (parent.get("metadata") or {}).get("lakebase") or {})
@@ -172,6 +197,8 @@ def _serve():
         async def _progressively_terminate_all_children(self):
             """Takes seconds where a child is not waited for; the kernel ends the whole process group itself."""
 
+    # Comes behind each interrupt (python_child_wake). That it is handled, though by doing nothing, ends a system call.
+    signal.signal(signal.SIGURG, lambda _signal, _frame: None)
     # The kernel keeps the history of the whole notebook itself.
     IPKernelApp.launch_instance(argv=[*sys.argv[1:], "--HistoryManager.enabled=False"], kernel_class=LakebaseKernel)
 
