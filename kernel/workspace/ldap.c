@@ -1,6 +1,7 @@
 /*
  * The ldaps responder (see ldap.h): one thread accepts, one short thread serves a connection, which is one bind. Many
- * logins at once (a pool that opens) wait in the listen queue once MAX_CONNECTIONS are under way; none is turned away.
+ * logins at once (a pool that opens) wait in the listen queue once MAX_CONNECTIONS are under way; none is turned away. Any
+ * local user can connect, so when they are too many, the oldest that only sits there makes room.
  */
 #include "workspace/ldap.h"
 
@@ -16,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -26,6 +28,9 @@
 #include "workspace/ldap_message.h"
 
 enum { MAX_CONNECTIONS = 64, BACKLOG = 2048, TIMEOUT_MS = 10000, STACK = 512 * 1024, MAX_BINDS = 3 };
+/* A client of PostgreSQL has asked within milliseconds. When all places are taken, one that has not after so long loses
+ * its own; looked for so often. */
+enum { CROWDED_MS = 2000, CROWDED_LOOK_MS = 50 };
 
 struct ldaps {
     SSL_CTX *tls;
@@ -35,17 +40,20 @@ struct ldaps {
     struct cancel ending;
     pthread_t thread;
     bool started;
-    pthread_mutex_t lock; /* running */
+    pthread_mutex_t lock; /* all below */
     pthread_cond_t changed;
     int running; /* connections with a thread */
+    struct connection *first, *last; /* the same, oldest first */
 };
 
 struct connection {
     struct ldaps *l;
     SSL *ssl;
     int fd;
-    int64_t deadline;
+    int64_t began, deadline;
     struct buf in; /* one message; may hold a token */
+    struct connection *before, *after; /* under l->lock */
+    bool asks;                         /* likewise: its login is being decided, or it was made to go */
 };
 
 /* ---- bytes --------------------------------------------------------------------------------------------- */
@@ -141,10 +149,18 @@ static enum ldap_result decide(struct ldaps *l, const struct ldap_request *r)
     return ok ? LDAP_RESULT_SUCCESS : LDAP_RESULT_INVALID_CREDENTIALS;
 }
 
+static void set_asks(struct connection *c, bool asks)
+{
+    pthread_mutex_lock(&c->l->lock);
+    c->asks = asks;
+    pthread_mutex_unlock(&c->l->lock);
+}
+
 /* true: the connection goes on */
 static bool answer(struct connection *c)
 {
     struct ldap_request r;
+    set_asks(c, true);
     struct buf out;
     ldap_message_parse((uint8_t *)c->in.data, c->in.len, &r);
     if (r.kind != LDAP_BIND)
@@ -153,12 +169,28 @@ static bool answer(struct connection *c)
     buf_init(&out, 1024);
     bool ok = ldap_message_bind_response(r.id, result, result ? "refused" : "", &out) && write_all(c, out.data, out.len);
     buf_release(&out);
+    set_asks(c, false);
     return ok;
+}
+
+static void add_connection(struct connection *c)
+{
+    struct ldaps *l = c->l;
+    pthread_mutex_lock(&l->lock);
+    c->before = l->last;
+    *(l->last ? &l->last->after : &l->first) = c;
+    l->last = c;
+    l->running++;
+    pthread_mutex_unlock(&l->lock);
 }
 
 static void release_connection(struct connection *c)
 {
     struct ldaps *l = c->l;
+    pthread_mutex_lock(&l->lock); /* out of the list before its descriptor can be another's */
+    *(c->before ? &c->before->after : &l->first) = c->after;
+    *(c->after ? &c->after->before : &l->last) = c->before;
+    pthread_mutex_unlock(&l->lock);
     SSL_free(c->ssl);
     close(c->fd);
     buf_release_secret(&c->in);
@@ -168,6 +200,19 @@ static void release_connection(struct connection *c)
     l->running--;
     pthread_cond_signal(&l->changed);
     pthread_mutex_unlock(&l->lock);
+}
+
+/* Its thread sees the end of the stream. Under the lock. */
+static bool make_the_oldest_go(struct ldaps *l)
+{
+    struct connection *c = l->first;
+    while (c && c->asks)
+        c = c->after;
+    if (!c || clock_mono_ms() - c->began < CROWDED_MS)
+        return false;
+    c->asks = true;
+    shutdown(c->fd, SHUT_RDWR);
+    return true;
 }
 
 static void *serve(void *arg)
@@ -192,12 +237,11 @@ static void start_connection(struct ldaps *l, int fd)
     struct connection *c = xcalloc(1, sizeof *c);
     c->l = l;
     c->fd = fd;
-    c->deadline = clock_mono_ms() + l->timeout_ms;
+    c->began = clock_mono_ms();
+    c->deadline = c->began + l->timeout_ms;
     buf_init(&c->in, LDAP_MESSAGE_MAX);
     c->ssl = SSL_new(l->tls);
-    pthread_mutex_lock(&l->lock);
-    l->running++;
-    pthread_mutex_unlock(&l->lock);
+    add_connection(c);
     pthread_attr_init(&attr);
     pthread_attr_setstacksize(&attr, STACK);
     pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
@@ -208,9 +252,14 @@ static void start_connection(struct ldaps *l, int fd)
 
 static void wait_for_room(struct ldaps *l, int most)
 {
+    bool one_goes = false;
     pthread_mutex_lock(&l->lock);
-    while (l->running > most)
-        pthread_cond_wait(&l->changed, &l->lock);
+    while (l->running > most) {
+        int64_t look = clock_mono_ms() + CROWDED_LOOK_MS;
+        struct timespec until = {.tv_sec = look / 1000, .tv_nsec = look % 1000 * 1000000};
+        one_goes = one_goes || make_the_oldest_go(l);
+        pthread_cond_timedwait(&l->changed, &l->lock, &until);
+    }
     pthread_mutex_unlock(&l->lock);
 }
 
@@ -294,7 +343,11 @@ struct ldaps *ldaps_open(const struct ldaps_options *o, struct err *e)
     l->login_self = o->login_self;
     l->timeout_ms = o->timeout_ms ? o->timeout_ms : TIMEOUT_MS;
     pthread_mutex_init(&l->lock, NULL);
-    pthread_cond_init(&l->changed, NULL);
+    pthread_condattr_t mono;
+    pthread_condattr_init(&mono);
+    pthread_condattr_setclock(&mono, CLOCK_MONOTONIC);
+    pthread_cond_init(&l->changed, &mono);
+    pthread_condattr_destroy(&mono);
     bool ok = cancel_init(&l->ending, e) && open_tls(l, o, e) && open_socket(l, o->port, e);
     if (ok && pthread_create(&l->thread, NULL, accept_all, l) != 0)
         ok = err_set(e, ERR_IO, "cannot start the thread of the login responder");

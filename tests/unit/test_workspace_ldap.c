@@ -399,6 +399,26 @@ static void test_crowd(void **state)
     ldaps_close(server);
 }
 
+/* They have all day, also behind a handshake; a login does not wait that long. */
+static void test_crowd_that_stays(void **state)
+{
+    (void)state;
+    SSL *polite[32];
+    int fd[32];
+    open_server(24 * 3600 * 1000);
+    for (size_t i = 0; i < ARRAY_LEN(fd); i++) {
+        fd[i] = dial();
+        polite[i] = dial_tls();
+    }
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(bind_once("u-1:learner@example.com", "good"), LDAP_RESULT_SUCCESS);
+    for (size_t i = 0; i < ARRAY_LEN(fd); i++) {
+        close(fd[i]);
+        hang_up(polite[i]);
+    }
+    ldaps_close(server);
+}
+
 static void *bind_in_thread(void *arg)
 {
     SSL *ssl = arg;
@@ -473,6 +493,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_old_tls, start_server, stop_server),
         cmocka_unit_test(test_silence),
         cmocka_unit_test(test_crowd),
+        cmocka_unit_test(test_crowd_that_stays),
         cmocka_unit_test(test_close_under_way),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
