@@ -509,6 +509,46 @@ static void statements_without_a_worker(void **state)
     free(id);
 }
 
+/* Synced tables move rows in the worker (tests/workspace/test_synced*.py); here, what is not there is refused alike. */
+static void synced_tables_that_are_not_there(void **state)
+{
+    (void)state;
+    struct synced_table in = {.name = (char *)"shop.shop.copy", .database_instance_name = (char *)"none"};
+    struct synced_table_list tables;
+    struct pipeline_list pipelines;
+    struct pipeline_start start = {.full_refresh = TRI_FALSE};
+    static const enum dbx_route of_table[] = {DBX_get_synced_table, DBX_delete_synced_table};
+    static const enum dbx_route of_pipeline[] = {DBX_get_pipeline, DBX_list_updates, DBX_get_update,
+                                                 DBX_list_pipeline_events, DBX_stop_pipeline};
+    struct err e = {0};
+    for (size_t i = 0; i < ARRAY_LEN(of_table); i++, err_init(&e)) {
+        called[of_table[i]] = true;
+        assert_false(dbx_call(user, of_table[i], P({"name", "shop.shop.copy"}), NULL, NULL, NULL, &e));
+        assert_int_equal(e.http, 404);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(of_pipeline); i++, err_init(&e)) {
+        called[of_pipeline[i]] = true;
+        assert_false(dbx_call(user, of_pipeline[i], P({"pipeline_id", "none"}, {"update_id", "none"}), NULL, NULL, NULL, &e));
+        assert_int_equal(e.http, 404);
+    }
+    called[DBX_start_update] = called[DBX_create_synced_table] = called[DBX_update_synced_table] = true;
+    assert_false(dbx_call(user, DBX_start_update, P({"pipeline_id", "none"}), &start, NULL, NULL, &e));
+    assert_int_equal(e.http, 404);
+    err_init(&e);
+    assert_false(dbx_call(user, DBX_create_synced_table, NULL, &in, NULL, NULL, &e));
+    assert_int_equal(e.http, 400); /* no spec */
+    err_init(&e);
+    assert_false(dbx_call(user, DBX_update_synced_table, P({"name", "shop.shop.copy"}, {"update_mask", "*"}), &in, NULL,
+                          NULL, &e));
+    assert_true(e.http >= 400 && e.http < 502);
+    call(DBX_list_synced_tables, P({"instance", "demo"}), NULL, &tables);
+    assert_int_equal(tables.synced_tables.count, 0);
+    model_release(&model_synced_table_list, &tables);
+    call(DBX_list_pipelines, NULL, NULL, &pipelines);
+    assert_int_equal(pipelines.statuses.count, 0);
+    model_release(&model_pipeline_list, &pipelines);
+}
+
 static void delete_all(void **state)
 {
     (void)state;
@@ -537,6 +577,7 @@ int main(void)
         cmocka_unit_test(update_with_masks), cmocka_unit_test(credentials), cmocka_unit_test(catalogs),
         cmocka_unit_test(unity_catalogs_and_schemas), cmocka_unit_test(unity_tables),
         cmocka_unit_test(managed_catalogs), cmocka_unit_test(grants), cmocka_unit_test(statements_without_a_worker),
+        cmocka_unit_test(synced_tables_that_are_not_there),
         cmocka_unit_test(stopped_instance_has_no_tables), cmocka_unit_test(delete_all),
         cmocka_unit_test(every_route_was_driven),
     };
