@@ -257,7 +257,7 @@ def test_code_may_catch_the_interrupt(client):
 
 
 def test_a_program_of_the_cell_is_interrupted_too(client):
-    cell = client.execute("%%python\nprint('begun', flush=True)\n!sleep 1000")
+    cell = client.execute("%%python\n!echo begun; sleep 1000")
     until_in_cell(client, cell)
     client.send("interrupt_request", channel="control")
     client.reply(cell)
