@@ -2,6 +2,14 @@
 -- security, as Unity Catalog's SELECT means the whole table. Run in that database by cloud_admin; again is fine.
 DO $reader$
 BEGIN
+    -- Nearly always it is there: nothing is written then.
+    IF EXISTS (SELECT FROM pg_catalog.pg_roles
+               WHERE rolname = 'databricks_reader' AND rolcanlogin AND rolbypassrls AND NOT rolsuper
+                 AND pg_catalog.cardinality(rolconfig) = 2
+                 AND pg_catalog.pg_has_role(oid, 'pg_read_all_data', 'USAGE')
+                 AND pg_catalog.has_database_privilege(oid, pg_catalog.current_database(), 'CONNECT')) THEN
+        RETURN;
+    END IF;
     IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = 'databricks_reader') THEN
         CREATE ROLE databricks_reader;
         COMMENT ON ROLE databricks_reader IS 'Reads for the SQL warehouse of the workspace';
