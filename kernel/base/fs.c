@@ -1,8 +1,10 @@
 /* Files and folders (see fs.h). */
 #include "base/fs.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <fnmatch.h>
 #include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -110,7 +112,44 @@ bool fs_mkdirs(const char *path, mode_t mode, struct err *e)
     return ok;
 }
 
-bool fs_exists(const char *path) { return access(path, F_OK) == 0; }
+bool fs_exists(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0;
+}
+
+static int by_name(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
+
+bool fs_list(const char *dir, const char *pattern, struct fs_names *out, struct err *e)
+{
+    *out = (struct fs_names){0};
+    DIR *d = opendir(dir);
+    if (!d)
+        return errno == ENOENT || err_errno(e, errno, "cannot read the folder '%s'", dir);
+    struct dirent *f;
+    while ((errno = 0, f = readdir(d)) != NULL) {
+        bool passing = strcmp(f->d_name, ".") == 0 || strcmp(f->d_name, "..") == 0;
+        if (passing || (pattern && fnmatch(pattern, f->d_name, 0) != 0))
+            continue;
+        out->names = xreallocarray(out->names, out->count + 1, sizeof *out->names);
+        out->names[out->count++] = xstrdup(f->d_name);
+    }
+    bool ok = errno == 0 || err_errno(e, errno, "cannot read the folder '%s'", dir);
+    closedir(d);
+    if (out->count)
+        qsort(out->names, out->count, sizeof *out->names, by_name);
+    if (!ok)
+        fs_names_release(out);
+    return ok;
+}
+
+void fs_names_release(struct fs_names *n)
+{
+    for (size_t i = 0; i < n->count; i++)
+        free(n->names[i]);
+    free(n->names);
+    *n = (struct fs_names){0};
+}
 
 static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
 {

@@ -16,7 +16,16 @@ bool fs_read(const char *path, struct buf *out, struct err *e);
 bool fs_write_atomic(const char *path, const void *data, size_t len, mode_t mode, struct err *e);
 /* Make the folder and its missing parents; the last one gets exactly `mode`. Existing ones stay as they are. */
 bool fs_mkdirs(const char *path, mode_t mode, struct err *e);
+/* For the user that file operations of this thread count as (setfsuid), unlike access(2). */
 bool fs_exists(const char *path);
+/* The names in a folder that fit the pattern (fnmatch(3); NULL: all but "." and ".."), sorted. None when there is no such
+ * folder. Nothing in the folder's own path is a pattern, unlike with glob(3). */
+struct fs_names {
+    char **names;
+    size_t count;
+};
+bool fs_list(const char *dir, const char *pattern, struct fs_names *out, struct err *e);
+void fs_names_release(struct fs_names *n);
 /* Remove a file or a whole tree; links are not followed; nothing there is success. */
 bool fs_remove_tree(const char *path, struct err *e);
 /* The folder of our state: $LAKEBASE_STATE_DIR, else as root /var/lib/lakebase, else $XDG_STATE_HOME/lakebase, else

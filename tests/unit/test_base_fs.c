@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/fsuid.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -186,6 +187,53 @@ static void test_log(void **state)
     buf_release(&b);
 }
 
+static void test_list(void **state)
+{
+    (void)state;
+    struct err e;
+    struct fs_names n;
+    err_init(&e);
+    assert_int_equal(mkdir(in_root("l[x]*"), 0700), 0);
+    assert_true(fs_list(in_root("l[x]*"), NULL, &n, &e));
+    assert_int_equal(n.count, 0);
+    static const char *const names[] = {"b.c", "a.c", "a.h", ".c"};
+    for (size_t i = 0; i < 4; i++) {
+        char path[300];
+        snprintf(path, sizeof path, "%s/%s", in_root("l[x]*"), names[i]);
+        assert_true(fs_write_atomic(path, "", 0, 0600, &e));
+    }
+    assert_true(fs_list(in_root("l[x]*"), NULL, &n, &e));
+    assert_int_equal(n.count, 4);
+    assert_string_equal(n.names[0], ".c");
+    fs_names_release(&n);
+    assert_true(fs_list(in_root("l[x]*"), "?.c", &n, &e));
+    assert_int_equal(n.count, 2);
+    assert_string_equal(n.names[0], "a.c");
+    assert_string_equal(n.names[1], "b.c");
+    fs_names_release(&n);
+    assert_true(fs_list(in_root("none"), NULL, &n, &e));
+    assert_int_equal(n.count, 0);
+    assert_false(fs_list(in_root("l[x]*/a.c"), NULL, &n, &e));
+    assert_int_equal(e.code, ERR_IO);
+}
+
+/* As the server's user, root's eyes do not count. */
+static void test_exists_as_another_user(void **state)
+{
+    (void)state;
+    if (geteuid() != 0)
+        skip(); /* only root can be somebody else */
+    struct err e;
+    err_init(&e);
+    assert_int_equal(mkdir(in_root("closed"), 0700), 0);
+    assert_true(fs_write_atomic(in_root("closed/f"), "", 0, 0600, &e));
+    assert_true(fs_exists(in_root("closed/f")));
+    setfsuid(65534);
+    bool seen = fs_exists(in_root("closed/f"));
+    setfsuid(0);
+    assert_false(seen);
+}
+
 static int set_up(void **state)
 {
     (void)state;
@@ -204,6 +252,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_files), cmocka_unit_test(test_folders), cmocka_unit_test(test_state_dir), cmocka_unit_test(test_log),
+        cmocka_unit_test(test_list), cmocka_unit_test(test_exists_as_another_user),
     };
     return cmocka_run_group_tests_name("base_fs", tests, set_up, tear_down);
 }
