@@ -54,6 +54,8 @@ bool dml_file_of(const struct dml_shape *shape, const struct duck_rows *row, str
 /* Open the target at its newest version; refuses tables with features that we do not write, by name. change: rows will be
  * removed (an append-only table refuses that). */
 bool dml_begin(struct dml *d, struct front *f, const struct front_name *name, bool change, struct err *e);
+/* delta_commit_publish, which waits while a writer that lost before has its turn. */
+bool dml_publish_commit(struct dml *d, struct delta_commit *c, struct err *e);
 /* Publish: the files of d are added, those of the snapshot that are chosen (NULL: none) removed. Nothing to do is no commit.
  * ERR_CONFLICT: somebody was faster. */
 bool dml_publish(struct dml *d, const bool *removed, struct err *e);

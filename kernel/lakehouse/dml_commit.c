@@ -1,12 +1,24 @@
-/* From files to a version: the target of a statement, its commit, and the second try after a conflict. */
+/*
+ * From files to a version: the target of a statement, its commit, and the second try after a conflict.
+ *
+ * Writers are optimists first. Who loses comes back with an exclusive lock on the table's folder and keeps it for the whole
+ * second try, while optimists hold a shared one to publish: so a long UPDATE is not beaten by short INSERTs for ever. The
+ * lock is between our own workers only, and only about fairness; what is right is decided by the log alone.
+ */
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/jx.h"
 #include "base/xalloc.h"
 #include "lakehouse/delta_log.h"
 #include "lakehouse/dml.h"
+
+enum { QUEUE_MS = 5 };
 
 static bool is_true(const char *text)
 {
@@ -29,11 +41,52 @@ static bool may_change(struct dml *d, const struct front_name *name, bool change
     return true;
 }
 
+/* ---- the queue ---- */
+/* A lock on the folder; -1 with *e. flock has no time limit of its own, so we ask again and again. */
+static int lock_table(struct front *f, const char *root, int how, struct err *e)
+{
+    int fd = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    while (fd >= 0 && flock(fd, how | LOCK_NB) != 0) {
+        bool again = (errno == EWOULDBLOCK || errno == EINTR) && cancel_poll(f->cancel, -1, 0, QUEUE_MS, e);
+        if (!again) {
+            err_errno(e, errno, "cannot lock the table at '%s'", root);
+            close(fd);
+            return -1;
+        }
+    }
+    if (fd < 0)
+        err_errno(e, errno, "cannot open the table's folder '%s'", root);
+    return fd;
+}
+
+/* On a second try: wait for our turn, then look at the table again. */
+static bool queue_up(struct dml *d, struct err *e)
+{
+    if (!d->f->second_try || d->f->queue_fd >= 0)
+        return true;
+    d->f->queue_fd = lock_table(d->f, d->target->object.location, LOCK_EX, e);
+    if (d->f->queue_fd < 0)
+        return false;
+    delta_close(d->target->snapshot);
+    d->target->snapshot = delta_open(d->target->object.location, -1, e);
+    return d->target->snapshot != NULL;
+}
+
+bool dml_publish_commit(struct dml *d, struct delta_commit *c, struct err *e)
+{
+    int64_t version;
+    int fd = d->f->queue_fd < 0 ? lock_table(d->f, d->shape.root, LOCK_SH, e) : -1;
+    bool ok = (fd >= 0 || d->f->queue_fd >= 0) && delta_commit_publish(c, &version, e);
+    if (fd >= 0)
+        close(fd);
+    return ok;
+}
+
 bool dml_begin(struct dml *d, struct front *f, const struct front_name *name, bool change, struct err *e)
 {
     *d = (struct dml){.f = f, .started = clock_mono_ms(), .parameters = json_object(), .metrics = json_object()};
     d->target = front_open(f, name, true, e);
-    if (!d->target)
+    if (!d->target || !queue_up(d, e))
         return false;
     const struct delta_snapshot *s = d->target->snapshot;
     d->shape = (struct dml_shape){s->root, &s->schema, s->partition_columns, s->n_partition_columns};
@@ -85,8 +138,7 @@ bool dml_publish(struct dml *d, const bool *removed, struct err *e)
     describe(d, c, gone);
     if (!strcmp(d->operation, "WRITE") && !gone && json_array_size(d->f->outcome->sources) == 0)
         delta_commit_blind_append(c);
-    int64_t version;
-    bool ok = (!gone && !d->data.count) || delta_commit_publish(c, &version, e);
+    bool ok = (!gone && !d->data.count) || dml_publish_commit(d, c, e);
     delta_commit_free(c);
     return ok;
 }
@@ -115,10 +167,13 @@ bool dml_again(struct front *f, struct err *e)
 bool dml_retry(struct front *f, bool (*attempt)(struct front *f, void *self, struct err *e), void *self, struct err *e)
 {
     for (int i = 1;; i++) {
-        if (attempt(f, self, e))
-            return true;
-        if (e->code != ERR_CONFLICT)
-            return false;
+        bool ok = attempt(f, self, e);
+        if (f->queue_fd >= 0)
+            close(f->queue_fd);
+        f->queue_fd = -1;
+        f->second_try = true;
+        if (ok || e->code != ERR_CONFLICT)
+            return ok;
         if (i == DML_ATTEMPTS) {
             e->code = ERR_NONE;
             return front_error(f, front_token(f, 0), "DELTA_CONCURRENT_WRITE", "2D521", e,

@@ -184,6 +184,7 @@ static bool partition_values(const struct dml_shape *shape, const struct duck_ro
     for (size_t i = 0; ok && i < shape->n_partitions; i++) {
         const struct delta_column *c = delta_schema_find(shape->schema, shape->partitions[i]);
         const char *text = jx_get_str(keys, shape->partitions[i], NULL);
+        text = text && *text ? text : NULL; /* the empty text is NULL as a partition value */
         if (!text && c && !c->nullable)
             ok = null_violation(c, e);
         json_object_set_new(*out, shape->partitions[i],

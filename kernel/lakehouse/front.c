@@ -192,7 +192,8 @@ static bool begin(struct front *f, struct err *e)
 struct lake_stream *lake_execute(struct lake *l, const struct lake_catalog *catalog, const struct lake_statement *s,
                                  struct lake_outcome *outcome, struct cancel *cancel, struct err *e)
 {
-    struct front f = {.lake = l, .catalog = catalog, .s = s, .outcome = outcome, .cancel = cancel};
+    struct front f = {.lake = l, .catalog = catalog, .s = s, .outcome = outcome, .cancel = cancel,
+                      .queue_fd = -1};
     *outcome = (struct lake_outcome){.sources = json_array()};
     arena_init(&f.arena);
     struct lake_stream *stream = NULL;

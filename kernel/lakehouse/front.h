@@ -49,6 +49,8 @@ struct front {
     const char **ctes;
     size_t n_ctes;
     struct front_source *sources;
+    bool second_try;              /* after a conflict: writers queue from then on (dml_commit.c) */
+    int queue_fd;                 /* our place in the queue, or -1 */
     struct lake_handles *handles; /* foreign tables in use; go with the stream */
 };
 

@@ -85,8 +85,7 @@ static bool commit(struct dml *d, const struct alter *a, const struct delta_sche
     json_decref(said);
     if (d->f->s->principal)
         delta_commit_user(c, d->f->s->principal);
-    int64_t version;
-    bool ok = delta_commit_publish(c, &version, e);
+    bool ok = dml_publish_commit(d, c, e);
     delta_commit_free(c);
     return ok;
 }

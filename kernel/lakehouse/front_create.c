@@ -157,8 +157,7 @@ static bool publish(struct dml *d, const struct create *in, const struct delta_s
     for (size_t i = 0; i < d->data.count; i++)
         delta_commit_add(c, &d->data.list[i]);
     describe(c, in, d, base ? base->n_files : 0);
-    int64_t version;
-    bool ok = delta_commit_publish(c, &version, e);
+    bool ok = dml_publish_commit(d, c, e);
     delta_commit_free(c);
     return ok;
 }

@@ -402,6 +402,23 @@ def test_nested_types(engine):
     assert theirs(engine, "n", "id, tags")[0] == (1, ["a", "b"])
 
 
+def test_partition_values_of_every_type(engine):
+    """Folder names get escapes, the log gets values; another reader gets the values."""
+    engine.run("CREATE TABLE p (id INT, s STRING, ts TIMESTAMP, d DATE, b BOOLEAN, n DECIMAL(10,3), nz TIMESTAMP_NTZ) "
+               "PARTITIONED BY (s, ts, d, b, n, nz)")
+    engine.run("INSERT INTO p VALUES (1, 'a/b %c=d''é ü+&?#', TIMESTAMP'2024-01-01 10:00:00.123456', DATE'2024-02-29', true, 1.5, "
+               "CAST('2024-05-05 01:02:03' AS TIMESTAMP_NTZ)), (2, NULL, NULL, NULL, NULL, NULL, NULL), "
+               "(3, '', TIMESTAMP'1969-12-31 23:59:59', DATE'0001-01-01', false, -0.001, NULL)")
+    expect = [["1", "a/b %c=d'é ü+&?#", "2024-01-01T10:00:00.123456Z", "2024-02-29", "true", "1.500", "2024-05-05T01:02:03.000"],
+              ["2"] + [None] * 6, ["3", None, "1969-12-31T23:59:59.000Z", "0001-01-01", "false", "-0.001", None]]
+    assert engine.rows("SELECT * FROM p ORDER BY id") == expect
+    utc = "CAST(ts AS VARCHAR), CAST(d AS VARCHAR), CAST(b AS VARCHAR), CAST(n AS VARCHAR), CAST(nz AS VARCHAR)"
+    assert theirs(engine, "p", f"CAST(id AS VARCHAR), s, {utc}") == [
+        tuple(v.replace(".000", "") if v and "T" in v else v for v in row) for row in expect]
+    engine.run("UPDATE p SET s = 'moved' WHERE ts = TIMESTAMP'2024-01-01 10:00:00.123456'")
+    assert engine.rows("SELECT id FROM p WHERE s = 'moved' AND n = 1.5 AND d = '2024-02-29'") == [["1"]]
+
+
 def test_reads_what_deltalake_writes(engine):
     """A table of another writer, partitioned, with a column that only newer files have; updated by us, read by it."""
     from deltalake import write_deltalake
