@@ -193,19 +193,17 @@ static bool is_offered(const char *dir, const char *name)
 /* Take away the control files of all others: without one, an extension does not exist. */
 static bool filter_extensions(const char *dir, struct err *e)
 {
-    char *pattern = xasprintf("%s/*.control", dir);
-    glob_t g = {0};
-    bool ok = true;
-    glob(pattern, GLOB_NOSORT, NULL, &g);
-    for (size_t i = 0; i < g.gl_pathc && ok; i++) {
-        const char *base = strrchr(g.gl_pathv[i], '/') + 1;
-        char *name = xstrndup(base, strlen(base) - strlen(".control"));
+    struct fs_names files;
+    bool ok = fs_list(dir, "*.control", &files, e);
+    for (size_t i = 0; ok && i < files.count; i++) {
+        char *path = xasprintf("%s/%s", dir, files.names[i]);
+        char *name = xstrndup(files.names[i], strlen(files.names[i]) - strlen(".control"));
         if (!is_offered(dir, name))
-            ok = unlink(g.gl_pathv[i]) == 0 || err_errno(e, errno, "cannot remove '%s'", g.gl_pathv[i]);
+            ok = unlink(path) == 0 || err_errno(e, errno, "cannot remove '%s'", path);
         free(name);
+        free(path);
     }
-    globfree(&g);
-    free(pattern);
+    fs_names_release(&files);
     return ok;
 }
 
@@ -232,15 +230,17 @@ static bool append(const char *path, const char *text, struct err *e)
  * only a superuser make it, so our copy is marked as trusted, and each of its scripts ends with the grant. */
 static bool trust_statements(const char *dir, struct err *e)
 {
-    char *control = xasprintf("%s/pg_stat_statements.control", dir), *pattern = xasprintf("%s/pg_stat_statements--*.sql", dir);
+    struct fs_names scripts = {0};
+    char *control = xasprintf("%s/pg_stat_statements.control", dir);
     bool ok = !fs_exists(control) || append(control, "\ntrusted = true\n", e);
-    glob_t g = {0};
-    glob(pattern, GLOB_NOSORT, NULL, &g);
-    for (size_t i = 0; i < g.gl_pathc && ok; i++)
-        ok = append(g.gl_pathv[i], sql_cluster_statements, e);
-    globfree(&g);
+    ok = ok && fs_list(dir, "pg_stat_statements--*.sql", &scripts, e);
+    for (size_t i = 0; ok && i < scripts.count; i++) {
+        char *path = xasprintf("%s/%s", dir, scripts.names[i]);
+        ok = append(path, sql_cluster_statements, e);
+        free(path);
+    }
+    fs_names_release(&scripts);
     free(control);
-    free(pattern);
     return ok;
 }
 
@@ -298,16 +298,30 @@ static bool build(const struct prefix *p, const char *root, struct err *e)
     return ok;
 }
 
-/* What the copy was made of: another text here makes a new one. */
+static void stamp_file(struct buf *out, const char *path)
+{
+    struct stat st = {0};
+    stat(path, &st); /* not there: zeros */
+    buf_printf(out, "%s %lld %lld\n", path, (long long)st.st_size, (long long)st.st_mtime);
+}
+
+/* What the copy was made of: another text here makes a new one. That is the server, the extensions that are installed of
+ * those offered (their packages come, go and are upgraded by themselves), and what we add. */
 static char *stamp_of(const struct prefix *p)
 {
+    struct buf out;
+    buf_init(&out, 1 << 20);
+    buf_printf(&out, "%d %s\n", FORMAT, p->version);
     char *program = xasprintf("%s/postgres", p->bin);
-    struct stat st = {0};
-    stat(program, &st);
-    char *stamp = xasprintf("%d %s %s %lld %lld\n%s%s", FORMAT, program, p->version, (long long)st.st_size,
-                            (long long)st.st_mtime, extension_control, sql_databricks_auth__1_0);
+    stamp_file(&out, program);
     free(program);
-    return stamp;
+    for (size_t i = 0; i < ARRAY_LEN(offered); i++) {
+        char *control = xasprintf("%s/extension/%s.control", p->share, offered[i]);
+        stamp_file(&out, control);
+        free(control);
+    }
+    buf_printf(&out, "%s%s%s", extension_control, sql_databricks_auth__1_0, sql_cluster_statements);
+    return buf_detach(&out);
 }
 
 static bool is_current(const char *root, const char *stamp)
@@ -344,18 +358,20 @@ static bool replace(const struct prefix *p, const char *root, const char *stamp,
     return ok;
 }
 
-static void remove_leftovers(const char *root)
+/* Of a replace that did not come to its end. */
+static void remove_leftovers(const char *above)
 {
-    char *pattern = xasprintf("%s.*-*", root);
-    glob_t g = {0};
+    struct fs_names left;
     struct err ignored;
-    glob(pattern, GLOB_NOSORT, NULL, &g);
-    for (size_t i = 0; i < g.gl_pathc; i++) {
+    err_init(&ignored);
+    fs_list(above, "*.*-*", &left, &ignored);
+    for (size_t i = 0; i < left.count; i++) {
+        char *path = xasprintf("%s/%s", above, left.names[i]);
         err_init(&ignored);
-        fs_remove_tree(g.gl_pathv[i], &ignored);
+        fs_remove_tree(path, &ignored);
+        free(path);
     }
-    globfree(&g);
-    free(pattern);
+    fs_names_release(&left);
 }
 
 bool prefix_make(struct prefix *p, const char *state_dir, struct err *e)
@@ -366,7 +382,7 @@ bool prefix_make(struct prefix *p, const char *state_dir, struct err *e)
     p->own_share = xasprintf("%s%s", root, p->share);
     p->postgres = xasprintf("%s/postgres", p->own_bin);
     p->initdb = xasprintf("%s/initdb", p->own_bin);
-    remove_leftovers(root);
+    remove_leftovers(above);
     bool ok = is_current(root, stamp) || (fs_mkdirs(above, 0755, e) && replace(p, root, stamp, e));
     free(above);
     free(root);

@@ -7,7 +7,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -112,26 +111,33 @@ static bool put_in_place(struct clusters *all, const char *fresh, struct err *e)
 }
 
 /* Folders that an earlier process was making; a server may still run in one. */
-static void remove_leftovers(struct clusters *all, const char *pattern)
+static void remove_leftovers(struct clusters *all)
 {
-    glob_t g = {0};
+    struct fs_names left;
     struct err e;
-    glob(pattern, GLOB_NOSORT, NULL, &g);
-    for (size_t i = 0; i < g.gl_pathc; i++) {
+    err_init(&e);
+    const char *name = strrchr(all->template.dir, '/');
+    char *above = xstrndup(all->template.dir, (size_t)(name - all->template.dir)), *pattern = xasprintf("%s.new-*", name + 1);
+    if (!fs_list(above, pattern, &left, &e))
+        log_err("cluster", "cannot clear up", &e);
+    for (size_t i = 0; i < left.count; i++) {
+        char *path = xasprintf("%s/%s", above, left.names[i]);
         err_init(&e);
-        if ((own_dir_has(&all->user, g.gl_pathv[i], "data") && !process_stop(all, g.gl_pathv[i], true, &e)) ||
-            !own_dir_remove(&all->user, g.gl_pathv[i], &e))
+        if ((own_dir_has(&all->user, path, "data") && !process_stop(all, path, true, &e)) ||
+            !own_dir_remove(&all->user, path, &e))
             log_err("cluster", "cannot clear up", &e);
+        free(path);
     }
-    globfree(&g);
+    fs_names_release(&left);
+    free(above);
+    free(pattern);
 }
 
 static bool make_template(struct clusters *all, struct err *e)
 {
     struct template_part *t = &all->template;
-    char id[17], *pattern = xasprintf("%s.new-*", t->dir);
-    remove_leftovers(all, pattern);
-    free(pattern);
+    char id[17];
+    remove_leftovers(all);
     if (is_current(t))
         return true;
     ids_hex(id, 8);

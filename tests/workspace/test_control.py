@@ -103,7 +103,7 @@ def test_env(space):
 
 
 def test_shell_words_are_quoted(tmp_path, state_dir):
-    odd = state_dir / "it's $HOME `x`"
+    odd = state_dir / "it's $HOME `x` [x]*"
     odd.mkdir(mode=0o711)
     space = Workspace(odd)
     try:
