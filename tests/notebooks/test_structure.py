@@ -139,6 +139,21 @@ def test_slides(path, notebook):
         assert lines <= 40, f"{cells[0]['id']}: {lines} lines on one slide"
 
 
+def test_objectives(path):
+    """Each of the five objectives has cells that exist and checks that exist; the table names no others."""
+    text = (tools.NOTEBOOKS / "README.md").read_text().partition("## Objectives")[2].partition("\n## ")[0]
+    rows = [[part.strip() for part in line.strip("|").split("|")] for line in text.splitlines() if re.match(r"\| \d", line)]
+    assert [row[0][0] for row in rows] == ["1", "2", "3", "4", "5"]
+    ids = {int(each.stem[:2]): {cell["id"] for cell in tools.read(each).cells} for each in tools.notebooks()}
+    for objective, cells, checks in rows:
+        for place in cells.split(";"):
+            number, names = place.split(":")
+            for name in names.split(","):
+                assert name.strip() in ids[int(number)], f"{objective}: notebook {number} has no cell {name.strip()}"
+        named = {name.strip() for name in checks.split(",")}
+        assert named and named <= check_ids(), f"{objective}: {named - check_ids()}"
+
+
 def check_ids():
     found = {path.stem: json.loads(path.read_text()) for path in tools.CHECKS.glob("*.json")}
     for name, document in found.items():
