@@ -22,9 +22,12 @@ static bool run_all(struct magic_ctx *ctx, const char *id, const char *text, siz
     enum sql_open open = SQL_CLOSED;
     size_t pos = 0, seen = 0;
     bool last = ctx->last, ok = true, more = dbsql_next(text, len, &pos, &span, &open);
+    if (!more && open != SQL_CLOSED)
+        return open_error(ctx, text + span.open_at, e);
+    if (!more && strspn(text, " \t\r\n") < len)
+        return true; /* comments only: nothing to run, as in a cell of SQL */
     if (!more)
-        return open != SQL_CLOSED ? open_error(ctx, text + span.open_at, e)
-                                  : err_set(e, ERR_USAGE, "%%%%warehouse takes its statements from the lines below");
+        return err_set(e, ERR_USAGE, "%%%%warehouse takes its statements from the lines below");
     while (ok && more) {
         if (open != SQL_CLOSED)
             return open_error(ctx, text + span.open_at, e);
