@@ -149,7 +149,7 @@ static bool run_cells(struct magic_ctx *ctx, int lab, const json_t *cells, struc
         progress_update(&p, id, (long long)i, (long long)n);
         ok = interp_part(ctx, source, strlen(source), &out, e) || err_wrap(e, "lab %d, cell %s", lab, id);
     }
-    snprintf(text, sizeof text, "%zu cells of lab %d were run.", n, lab);
+    snprintf(text, sizeof text, n == 1 ? "%zu cell of lab %d was run." : "%zu cells of lab %d were run.", n, lab);
     progress_close(&p, ok ? text : NULL);
     return ok;
 }
@@ -188,10 +188,13 @@ bool catchup_run(struct magic_ctx *ctx, int lab, bool yes, struct err *e)
     struct err why;
     bool complete = false;
     snprintf(name, sizeof name, "%d-complete", lab);
-    json_t *file = check_load(name, e), *cells = NULL;
-    if (!file && e->code == ERR_NOT_FOUND) {
+    err_init(&why);
+    json_t *file = check_load(name, &why), *cells = NULL;
+    if (!file && why.code == ERR_NOT_FOUND) {
         err_set(e, ERR_NOT_FOUND, "lab %d has nothing to catch up on", lab);
         err_hint(e, "%%lab list: a lab that other labs need has a check N-complete");
+    } else if (!file) {
+        *e = why;
     }
     bool ok = file && holds(ctx, file, &complete, &why, e);
     if (ok && !complete) {

@@ -1,5 +1,7 @@
 """Each `%lab check` of lab 2 is green on the finished lab, also for another right answer than ours, and red, with a message
 that says what is missing, on a state that is wrong. The kernel is driven as JupyterLab drives it."""
+import json
+
 import pytest
 
 import notebook_tools as tools
@@ -154,5 +156,40 @@ def test_catch_up(kernelspec):
             kernel.must("%instance stop workshop")
             error, said = kernel.run(f"{CATCH_UP} --yes")
             assert "lab 2, cell connect" in error["evalue"] and "STOPPED" in said
+        finally:
+            kernel.close()
+
+
+def test_catch_up_says_what_is_wrong_with_a_notebook(kernelspec, tmp_path):
+    """Data of others: each mistake is named with its file, and nothing is run before the notebook is whole."""
+    checks = tmp_path / "checks"
+    checks.mkdir()
+    there = {"title": "it is there", "api": {"instance": "nothing"}, "expect": {"exists": True}, "message": "It is missing."}
+    for lab in range(70, 77):
+        for name in (f"{lab}-complete", f"{lab}-untouched"):
+            check = {**there, "expect": {"exists": name.endswith("complete")}}
+            (checks / f"{name}.json").write_text(json.dumps({"id": name, "title": name, "checks": [check]}))
+
+    def cell(source, tag="catch-up", kind="code"):
+        return {"cell_type": kind, "id": "made", "metadata": {"tags": [tag]}, "source": source}
+
+    ran = "%connect nothing"
+    notebooks = {71: "not JSON", 72: json.dumps({"cells": [cell(ran, tag="check"), cell(ran, kind="markdown")]}),
+                 73: json.dumps({"cells": [cell(ran), cell(3)]}), 74: json.dumps({"cells": [cell(ran)] * 201}),
+                 75: json.dumps({"cells": [cell(["%set rows 7\n", "SELECT", " 1"])]}), 76: json.dumps({"cells": [cell("%set rows 9")]})}
+    for lab, text in notebooks.items():
+        (tmp_path / f"{lab}_lab.ipynb").write_text(text)
+    with running_workspace() as workspace:
+        kernel = Kernel({**workspace.environ, "LAKEBASE_NOTEBOOKS": str(tmp_path)})
+        try:
+            for lab, words in {69: "lab 69 has nothing to catch up on", 70: "there is no notebook 70_*.ipynb", 71: "71_lab.ipynb",
+                               72: "no cells with the tag catch-up", 73: "73_lab: cell 2 has no source", 74: "more than 200 cells",
+                               75: "lab 75, cell made: "}.items():
+                error, _ = kernel.run(f"%lab catch-up {lab}")
+                assert error and words in error["evalue"], (lab, error)
+                assert "LINE" not in "".join(error["traceback"]), "a place in a text that the learner does not see"
+            error, said = kernel.run("%lab catch-up 76")
+            assert "1 cell of lab 76 was run" in said and error["ename"] == "CheckFailed", "it looks whether the cells were enough"
+            assert "9" in kernel.must("%set rows")
         finally:
             kernel.close()
