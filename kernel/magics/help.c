@@ -8,7 +8,7 @@
 #include "magics/interp.h"
 
 /* The order of the headings; a group that is not here comes last. */
-static const char *const groups[] = {"SQL", "connections", "instances", "catalog", "lakehouse", "workshop", "kernel"};
+static const char *const groups[] = {"SQL", "connections", "instances", "catalog", "lakehouse", "pools", "workshop", "kernel"};
 
 void help_sign(const struct magic *m, struct buf *out)
 {

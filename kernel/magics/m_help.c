@@ -9,8 +9,12 @@ static bool run(struct magic_ctx *ctx, const struct args *args, struct err *e)
     const struct magic *m = NULL;
     const struct magic_sub *sub = NULL;
     if (name) {
-        name += strspn(name, "%\\");
-        m = magic_find(name, strlen(name), MAGIC_LINE | MAGIC_CELL | MAGIC_BACKSLASH);
+        size_t signs = strspn(name, "%\\");
+        unsigned asked = signs == 2 ? MAGIC_CELL : MAGIC_LINE | MAGIC_BACKSLASH; /* %pool and %%pool are two */
+        name += signs;
+        m = magic_find(name, strlen(name), asked);
+        if (!m)
+            m = magic_find(name, strlen(name), MAGIC_LINE | MAGIC_CELL | MAGIC_BACKSLASH);
         if (!m) {
             err_set(e, ERR_USAGE, "there is no magic called '%.100s'", name);
             err_hint(e, "%%help lists them all");

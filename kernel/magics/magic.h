@@ -77,7 +77,7 @@ struct magic {
     const struct magic_sub *subs; /* … or sub-commands, ended by a NULL name; the first may have the name "" as default */
 };
 
-/* The registry (list.def), sorted by name. */
+/* The registry (list.def), sorted by name. Two may share a name when their kinds differ: %pool and %%pool. */
 const struct magic *const *magic_all(size_t *count);
 /* By name or alias and kind; NULL: none. */
 const struct magic *magic_find(const char *name, size_t len, unsigned kind);
