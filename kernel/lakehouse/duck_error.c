@@ -50,7 +50,26 @@ static const struct rule *find_rule(const char *type, const char *message)
     return &otherwise;
 }
 
-/* Our own names of temporary views never reach a user: "__lake_t3" is cut out by whoever rewrote the SQL. */
+/* Names of ours (hidden columns, temporary tables) are nothing to propose: [, ]"__lake_file" is cut out, and a list of
+ * candidates that is empty then. */
+static void hide_ours(char *text)
+{
+    static const char list[] = "\nCandidate ";
+    for (char *at; (at = strstr(text, "__lake_"));) {
+        char *end = at + strspn(at, "abcdefghijklmnopqrstuvwxyz_0123456789");
+        at -= at > text && at[-1] == '"';
+        end += *end == '"';
+        if (end[0] == ',' && end[1] == ' ')
+            end += 2;
+        else if (at - text >= 2 && at[-2] == ',' && at[-1] == ' ')
+            at -= 2;
+        memmove(at, end, strlen(end) + 1);
+    }
+    char *candidates = strstr(text, list), *colon = candidates ? strstr(candidates, ": ") : NULL;
+    if (colon && colon[2 + strspn(colon + 2, " \n")] == '\0')
+        *candidates = '\0';
+}
+
 bool duck_error(const char *message, const char *sql, struct err *e)
 {
     struct err ignored;
@@ -65,6 +84,7 @@ bool duck_error(const char *message, const char *sql, struct err *e)
     } else if (e->code == ERR_NONE) {
         const struct rule *rule = find_rule(type, text);
         err_set(e, ERR_SQL, "[%s] %s", rule->class, text);
+        hide_ours(e->text);
         err_copy(e->sqlstate, sizeof e->sqlstate, rule->sqlstate, strlen(rule->sqlstate));
         const char *position = jx_get_str(all, "position", NULL);
         if (position && sql)

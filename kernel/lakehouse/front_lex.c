@@ -315,9 +315,11 @@ bool front_lex(const char *sql, struct arena *arena, struct tokens *out, struct 
     } while (ok && list[n++].kind != TOKEN_END);
     buf_release(&l.text);
     if (ok) {
-        out->list = arena_alloc(arena, n * sizeof *list);
+        out->list = arena_alloc(arena, (n + FRONT_LOOK_AHEAD) * sizeof *list);
         memcpy(out->list, list, n * sizeof *list);
         out->count = n - 1;
+        for (size_t i = 0; i < FRONT_LOOK_AHEAD; i++)
+            out->list[n + i] = (struct token){.start = l.len, .end = l.len, .text = ""};
         ok = finish(&l, out);
     }
     free(list);

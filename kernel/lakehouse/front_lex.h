@@ -25,11 +25,11 @@ struct token {
     bool spaced;        /* white space or a comment before it */
 };
 struct tokens {
-    struct token *list; /* ends with TOKEN_END */
-    size_t count;       /* without it */
+    struct token *list; /* ends with TOKEN_END, and FRONT_LOOK_AHEAD more of it: t[5] can be looked at without care */
+    size_t count;       /* without them */
 };
 
-enum { FRONT_TOKENS_MAX = 4 << 20 };
+enum { FRONT_TOKENS_MAX = 4 << 20, FRONT_LOOK_AHEAD = 8 };
 
 /* One statement; a semicolon may end it. ERR_SQL [PARSE_SYNTAX_ERROR] with the place; ERR_TOO_BIG. */
 bool front_lex(const char *sql, struct arena *arena, struct tokens *out, struct err *e);

@@ -231,6 +231,20 @@ static bool is_call(const struct token *t)
     return token_symbol(&t[1], "(");
 }
 
+/* Keywords of the engine that are plain names in Databricks SQL. */
+static bool only_theirs(const char *word)
+{
+    static const char *const words[] = {
+        "to", "summarize", "create", "do", "initially", "returning", "analyse", "analyze", "pivot_longer", "pivot_wider", "primary",
+        "lambda", "references", "show", "concurrently", "collation", "at", "binary", "overlaps", "notnull", "isnull", "unpack",
+        "positional", "asof", "variadic", "table", "symmetric", "asymmetric", "describe", "default", "column", "constraint",
+        "placing", "check", "only", "foreign", "unique", "deferrable", "verbose", "freeze", "authorization", "glob"};
+    for (size_t i = 0; i < ARRAY_LEN(words); i++)
+        if (!strcasecmp(words[i], word))
+            return true;
+    return false;
+}
+
 static bool write_word(struct writer *w, const struct token *t)
 {
     const struct token *before = w->at ? &t[-1] : NULL;
@@ -251,7 +265,10 @@ static bool write_word(struct writer *w, const struct token *t)
                 buf_puts(w->out, function_names[i].duck);
                 return true;
             }
-    buf_puts(w->out, t->text);
+    if (!is_call(t) && only_theirs(t->text))
+        lake_quote_name(w->out, t->text);
+    else
+        buf_puts(w->out, t->text);
     return true;
 }
 

@@ -144,18 +144,29 @@ void front_close_sources(struct front *f)
 }
 
 /* ---- time travel ---- */
-/* A moment as milliseconds since 1970, by the engine's own reading of the text. */
-static bool moment(struct front *f, const char *text, const struct token *at, int64_t *ms, struct err *e)
+/* A moment as milliseconds since 1970, by the engine's own reading of the tokens [from, to). */
+static bool moment(struct front *f, size_t from, size_t to, int64_t *ms, struct err *e)
 {
-    const struct lake_parameter p = {.name = "when", .value = text};
-    struct duck_rows *r = duck_query(f->conn, "SELECT epoch_ms(CAST($when AS TIMESTAMPTZ))", (struct duck_params){&p, 1},
-                                     f->cancel, e);
-    bool ok = r && duck_next_row(r, f->cancel, e);
+    struct buf sql;
+    struct front_map map = {0};
+    buf_init(&sql, LAKE_SQL_MAX);
+    buf_puts(&sql, "SELECT epoch_ms(CAST((");
+    bool ok = front_rewrite(f, from, to, &sql, &map, e);
+    buf_puts(&sql, ") AS TIMESTAMPTZ))");
+    ok = ok && front_check(f, buf_str(&sql), e);
+    struct duck_params params = {f->s->parameters, f->s->n_parameters};
+    struct duck_rows *r = ok ? duck_query(f->conn, buf_str(&sql), params, f->cancel, e) : NULL;
+    ok = r && duck_next_row(r, f->cancel, e);
     if (ok)
         *ms = duck_int(r, 0);
     duck_rows_free(r);
-    if (!ok && e->code == ERR_SQL)
-        e->position = (int)utf8_count(f->s->sql, at->start) + 1;
+    if (!ok && e->code == ERR_SQL) {
+        front_map_error(f, &map, e);
+        if (!e->position)
+            e->position = (int)utf8_count(f->s->sql, front_token(f, from)->start) + 1;
+    }
+    free(map.places);
+    buf_release(&sql);
     return ok;
 }
 
@@ -179,11 +190,11 @@ static bool parse_version(struct front *f, const char *text, const struct token 
     return front_error(f, at, "INVALID_TIME_TRAVEL_SPEC", "42K0E", e, "'%s' is no version of a table", text);
 }
 
-static bool version_at(struct front *f, const char *location, const char *text, const struct token *at, int64_t *version,
-                       struct err *e)
+static bool version_at(struct front *f, const char *location, size_t from, size_t to, int64_t *version, struct err *e)
 {
     int64_t ms;
-    if (!moment(f, text, at, &ms, e))
+    const struct token *at = front_token(f, from);
+    if (!moment(f, from, to, &ms, e))
         return false;
     if (delta_version_at(location, ms, version, e))
         return true;
@@ -191,7 +202,7 @@ static bool version_at(struct front *f, const char *location, const char *text, 
         return in_sql_terms(f, at, e);
     e->code = ERR_NONE;
     return front_error(f, at, "DELTA_TIMESTAMP_EARLIER_THAN_COMMIT_RETENTION", "42816", e,
-                       "the table has no version as old as %s", text);
+                       "the table has no version that is as old");
 }
 
 /* -1 without time travel. */
@@ -201,15 +212,16 @@ static bool travelled_version(struct front *f, const struct front_table *t, cons
     *version = -1;
     if (t->changes || t->travel_end <= t->travel)
         return true;
-    const struct token *at = front_token(f, t->travel_end - 1);
-    bool by_time = false;
-    for (size_t i = t->travel; i < t->travel_end; i++)
-        by_time = by_time || token_is(front_token(f, i), "timestamp");
-    const char *text = literal(f, at);
+    size_t of = t->travel;
+    while (!token_is(front_token(f, of), "of"))
+        of++;
+    const struct token *at = front_token(f, of + 1);
+    if (token_is(front_token(f, of - 2), "timestamp"))
+        return version_at(f, object->location, of + 1, t->travel_end, version, e);
+    const char *text = of + 2 == t->travel_end ? literal(f, at) : NULL;
     if (!text)
-        return front_error(f, at, "INVALID_TIME_TRAVEL_SPEC", "42K0E", e,
-                           "after AS OF comes a version, or a moment as a string");
-    return by_time ? version_at(f, object->location, text, at, version, e) : parse_version(f, text, at, version, e);
+        return front_error(f, at, "INVALID_TIME_TRAVEL_SPEC", "42K0E", e, "after VERSION AS OF comes a number");
+    return parse_version(f, text, at, version, e);
 }
 
 /* ---- the SELECT of each ---- */
@@ -264,15 +276,15 @@ static bool foreign_sql(struct front *f, struct front_table *t, struct lake_obje
 }
 
 /* The bounds of table_changes: versions, or moments. */
-static bool change_bound(struct front *f, const char *location, const struct token *at, bool first, int64_t *version,
-                         struct err *e)
+static bool change_bound(struct front *f, const char *location, size_t token, bool first, int64_t *version, struct err *e)
 {
+    const struct token *at = front_token(f, token);
     const char *text = literal(f, at);
     if (!text)
         return front_error(f, at, "PARSE_SYNTAX_ERROR", "42601", e, "table_changes wants a version, or a moment as a string");
     if (at->kind == TOKEN_NUMBER || strspn(text, "0123456789") == strlen(text))
         return parse_version(f, text, at, version, e);
-    if (!version_at(f, location, text, at, version, e))
+    if (!version_at(f, location, token, token + 1, version, e))
         return false;
     *version += first; /* changes after the commit that was the newest at that moment */
     return true;
@@ -288,10 +300,10 @@ static bool changes_sql(struct front *f, struct front_table *t, const struct lak
         return in_sql_terms(f, where, e);
     if (at + 2 > t->travel_end || !token_symbol(front_token(f, at), ","))
         return front_error(f, where, "PARSE_SYNTAX_ERROR", "42601", e, "table_changes wants a first version");
-    ok = change_bound(f, object->location, front_token(f, at + 1), true, &from, e);
+    ok = change_bound(f, object->location, at + 1, true, &from, e);
     at += 2;
     if (ok && at + 2 <= t->travel_end && token_symbol(front_token(f, at), ",")) {
-        ok = change_bound(f, object->location, front_token(f, at + 1), false, &to, e);
+        ok = change_bound(f, object->location, at + 1, false, &to, e);
         at += 2;
     }
     if (ok && at != t->travel_end)

@@ -135,7 +135,17 @@ static size_t travel_end(struct walk *w, size_t at)
         t++, at++;
     if (!token_is(t, "version") && !token_is(t, "timestamp") && !token_is(t, "system_version"))
         return 0;
-    return token_is(&t[1], "as") && token_is(&t[2], "of") && t[3].kind != TOKEN_END ? at + 4 : 0;
+    if (!token_is(&t[1], "as") || !token_is(&t[2], "of") || t[3].kind == TOKEN_END)
+        return 0;
+    struct err ignored;
+    err_init(&ignored);
+    size_t end = at + 4; /* a literal, or a call or bracket, perhaps with an interval after it */
+    if (token_symbol(&t[3], "(") || token_symbol(&t[4], "("))
+        end = front_after_bracket(w->f, at + (token_symbol(&t[3], "(") ? 3 : 4), &ignored);
+    if (end && (token_symbol(front_token(w->f, end), "-") || token_symbol(front_token(w->f, end), "+")) &&
+        token_is(front_token(w->f, end + 1), "interval"))
+        end += 4;
+    return end <= w->f->t.count ? end : 0;
 }
 
 static bool add_table(struct walk *w, struct front_name *name, size_t first, size_t travel, bool changes)

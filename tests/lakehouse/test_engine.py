@@ -257,6 +257,10 @@ def test_time_travel(people):
     at = people.rows("SELECT timestamp FROM (SELECT 1) x, (SELECT max(_commit_timestamp) timestamp FROM "
                      "table_changes('people', 1, 1)) y")[0][0]
     assert people.rows(f"{count} TIMESTAMP AS OF '{at}'") == [["3"]]
+    assert people.rows(f"{count} TIMESTAMP AS OF current_timestamp()") == [["2"]]
+    assert people.rows(f"{count} TIMESTAMP AS OF current_timestamp() + INTERVAL 1 HOUR AS p WHERE p.id > 0") == [["2"]]
+    assert people.rows(f"{count} TIMESTAMP AS OF :at", [{"name": "at", "value": at}]) == [["3"]]
+    assert people.rows(f"SELECT count(*) FROM table_changes('people', '{at}')") == [["1"]]
     assert people.rows("SELECT a.id FROM people VERSION AS OF 1 a ANTI JOIN people b ON a.id = b.id") == [["1"]]
     for sql, name in ((f"{count} VERSION AS OF 9", "DELTA_VERSION_NOT_FOUND"),
                       (f"{count} TIMESTAMP AS OF '2001-01-01'", "DELTA_TIMESTAMP_EARLIER_THAN_COMMIT_RETENTION"),
@@ -391,6 +395,14 @@ def test_names_with_anything(engine):
     engine.run("INSERT INTO `a ``b``\"c` VALUES (1, 'it''s', 2)")
     engine.run("UPDATE `a ``b``\"c` SET `Ü'` = 'q\\'\"\\n' WHERE `x-y` = 1")
     assert engine.rows("SELECT `Ü'`, `select` FROM `a ``b``\"c`") == [["q'\"\n", "2"]]
+
+
+def test_words_that_only_the_engine_reserves(engine):
+    names = "at, to, table, default, column, check, only, show, binary, user, timestamp, date, value, type, analyze"
+    engine.run("CREATE TABLE w (" + ", ".join(f"{n} INT" for n in names.split(", ")) + ")")
+    engine.run("INSERT INTO w SELECT " + ", ".join(str(i) for i in range(15)))
+    engine.run("UPDATE w SET at = at + 1, w.default = default * 2 WHERE w.to = 1 AND only <= 6")
+    assert engine.rows(f"SELECT {names} FROM w ORDER BY at, show") == [["1", "1", "2", "6"] + [str(i) for i in range(4, 15)]]
 
 
 def test_nested_types(engine):
