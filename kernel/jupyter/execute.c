@@ -272,21 +272,20 @@ static void ask_again(struct kernel *k, int *wait_ms)
 
 void execute_outputs(struct kernel *k, int *wait_ms)
 {
-    struct out *o;
-    while ((o = outbox_take(&k->outbox, wait_ms)) != NULL) {
-        while (o) {
-            struct out *next = o->next;
-            if (o->kind == OUT_DONE)
-                ended(k, o);
-            else if (o->kind == OUT_INPUT)
-                execute_prompt(k, buf_detach(&o->text));
-            else if (o->kind == OUT_PYTHON)
-                python_begin(k);
-            else
-                show(k, o);
-            out_free(o);
-            o = next;
-        }
+    /* Once a round: what comes meanwhile wakes the loop, which looks at the other sockets first. */
+    struct out *o = outbox_take(&k->outbox, wait_ms);
+    while (o) {
+        struct out *next = o->next;
+        if (o->kind == OUT_DONE)
+            ended(k, o);
+        else if (o->kind == OUT_INPUT)
+            execute_prompt(k, buf_detach(&o->text));
+        else if (o->kind == OUT_PYTHON)
+            python_begin(k);
+        else
+            show(k, o);
+        out_free(o);
+        o = next;
     }
     struct cell *c = &k->cell;
     ask_again(k, wait_ms);

@@ -101,8 +101,9 @@ void outbox_stream(struct outbox *b, bool to_stderr, const char *text, size_t le
             pthread_cond_wait(&b->drained, &b->lock);
         bool look = false;
         if (!b->closed) {
-            struct out *o = stream_tail_locked(b, type);
-            look = o == b->head && o->text.len < 4; /* new, or a torn code point that waited */
+            struct out *before = b->tail, *o = stream_tail_locked(b, type);
+            /* New, or a torn code point that waited (and let nothing behind it wait with it). */
+            look = o != before || (o == b->head && o->text.len < 4);
             buf_add(&o->text, text, n);
             b->bytes += n;
             look = look || o->text.len >= OUTBOX_CHUNK;

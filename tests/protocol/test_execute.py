@@ -214,6 +214,15 @@ def test_more_cells_than_the_queue_holds_are_refused(client):
 
 # ---- interrupts
 
+def test_an_interrupt_reaches_a_cell_that_writes_without_end(client):
+    """Long before its output is cut off (64 MiB): the sockets are looked at between two looks at the output."""
+    cell = client.execute("flood")
+    client.until(cell, "stream")
+    client.send("interrupt_request", channel="control")
+    reply = client.reply(cell)["content"]
+    assert reply["ename"] == "KeyboardInterrupt" and int(reply["evalue"]) < 64 << 20
+
+
 @pytest.mark.parametrize("interrupt", INTERRUPTS)
 def test_interrupt_ends_the_cell_and_keeps_the_kernel(kernel, client, interrupt):
     for _ in range(3):

@@ -147,6 +147,18 @@ static bool run_calm(const struct cell_run *run, const char *text, struct err *e
     return true;
 }
 
+/* Writes as fast as it can until it is interrupted; the error says how much. */
+static bool run_flood(const struct cell_run *run, const char *text, struct err *e)
+{
+    char piece[4096];
+    long bytes = 0;
+    (void)text;
+    memset(piece, 'x', sizeof piece);
+    for (; !cancel_fired(run->cancel); bytes += (long)sizeof piece)
+        run->out->stream(run->out->self, false, piece, sizeof piece);
+    return err_set(e, ERR_CANCELLED, "%ld", bytes);
+}
+
 /* A file that is there shows that the cell ran. */
 static bool run_touch(const struct cell_run *run, const char *text, struct err *e)
 {
@@ -205,7 +217,7 @@ static const struct {
     {"display", run_display}, {"update", run_update}, {"mixed", run_mixed},
     {"fail", run_fail},       {"wait", run_wait},     {"hang", run_hang},
     {"ask", run_ask},         {"secret", run_secret}, {"interactive", run_interactive},
-    {"calm", run_calm},       {"touch", run_touch},
+    {"calm", run_calm},       {"touch", run_touch},   {"flood", run_flood},
 };
 
 bool interp_run(struct session *s, const struct cell_run *run, json_t **error)

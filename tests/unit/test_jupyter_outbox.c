@@ -133,6 +133,21 @@ static void code_points_are_kept_whole(void **unused)
     takes("stdout:\xc3|done:|"); /* nothing more will come */
 }
 
+static void a_torn_one_does_not_hold_up_the_other_stream(void **unused)
+{
+    (void)unused;
+    int ms;
+    put(false, "\xc3");
+    assert_null(outbox_take(&box, &ms));
+    assert_int_equal(ms, -1);
+    assert_false(readable());
+    put(true, "x");
+    assert_true(readable());
+    takes("stdout:\xc3|");
+    outbox_add(&box, OUT_DONE, NULL, NULL, NULL);
+    takes("stderr:x|done:|");
+}
+
 static void a_chunk_is_not_cut_inside_a_code_point(void **unused)
 {
     (void)unused;
@@ -218,6 +233,7 @@ int main(void)
         CASE(a_stream_is_due_after_a_while),
         CASE(a_big_one_is_due_at_once),
         CASE(code_points_are_kept_whole),
+        CASE(a_torn_one_does_not_hold_up_the_other_stream),
         CASE(a_chunk_is_not_cut_inside_a_code_point),
         CASE(a_full_outbox_holds_the_writer),
         CASE(a_closed_outbox_lets_the_writer_go),
