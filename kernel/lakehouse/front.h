@@ -111,7 +111,7 @@ struct front_map {
 };
 /* Append tokens [from, to) in DuckDB's SQL. */
 bool front_rewrite(struct front *f, size_t from, size_t to, struct buf *out, struct front_map *map, struct err *e);
-/* Append the type at f->at in DuckDB's SQL and step over it. spark: its spelling in Databricks SQL, may be NULL. */
+/* Append the type at token *at in DuckDB's SQL and step over it. spark: its spelling in Databricks SQL, may be NULL (front_type.c). */
 bool front_rewrite_type(struct front *f, size_t *at, struct buf *out, struct buf *spark, struct err *e);
 /* After a failure of the engine: e->position from a byte of the rewritten text to a code point of the user's. */
 void front_map_error(const struct front *f, const struct front_map *map, struct err *e);
