@@ -71,8 +71,8 @@ struct worker_job {
 bool worker_run(struct worker *w, const json_t *job, const struct worker_job *cb, json_t **done, struct cancel *cancel,
                 struct err *e);
 
-/* The worker process itself: serve jobs on the listening socket (fd). Standard input is its life line: a pipe or socket
- * whose other end only the server holds; when that closes, the process ends at once. Returns an exit code. */
+/* The worker process itself: serve jobs on the listening socket (fd). Whoever starts it ties it to itself (PDEATHSIG);
+ * returns an exit code when the socket fails. */
 int worker_main(int fd, const char *state_dir);
 
 #endif

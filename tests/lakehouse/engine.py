@@ -2,6 +2,7 @@
 
 The catalog keeps what the worker tells it and checks nothing: rights and names are the server's affair.
 """
+import ctypes
 import json
 import os
 import shutil
@@ -11,6 +12,11 @@ import subprocess
 import uuid
 
 from conftest import WORKSPACE, program, short_dir
+
+
+def end_with_us():
+    """As the server does it: the worker dies with whoever started it, however that ends."""
+    ctypes.CDLL(None).prctl(1, 9)  # PR_SET_PDEATHSIG, SIGKILL
 
 
 class SqlError(Exception):
@@ -62,16 +68,13 @@ class Engine:
         listening.bind(str(self.path))
         listening.listen(16)
         env = dict(os.environ, LAKEBASE_STATE_DIR=str(self.state))
-        self.life, other = socket.socketpair()
-        self.process = subprocess.Popen([str(program(WORKSPACE)), "worker", "--listen-fd", str(listening.fileno())],
-                                        env=env, stdin=other, pass_fds=[listening.fileno()])
+        self.process = subprocess.Popen([str(program(WORKSPACE)), "worker", "--listen-fd", str(listening.fileno())], env=env,
+                                        stdin=subprocess.DEVNULL, pass_fds=[listening.fileno()], preexec_fn=end_with_us)
         listening.close()
-        other.close()
 
     def kill(self):
         self.process.kill()
         self.process.wait()
-        self.life.close()
 
     def close(self):
         self.kill()
