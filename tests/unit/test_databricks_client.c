@@ -309,7 +309,7 @@ static void *fire_after_first(void *arg)
 static void a_cancel_ends_the_pause_before_the_next_try(void **state)
 {
     (void)state;
-    static const struct http_step steps[] = {{503, "Retry-After: 3600\r\n", "{}", 0}, LAST};
+    static const struct http_step steps[] = {{503, "Retry-After: 200\r\n", "{}", 0}, LAST};
     struct err e = {0};
     struct cancel cancel;
     pthread_t t;
