@@ -222,9 +222,17 @@ static bool put_schema(struct magic_ctx *ctx, const char *catalog, const char *s
     return true;
 }
 
+/* Is it shown without --all? Not what PostgreSQL and the syncs keep for themselves. */
+static bool is_of_users(const char *schema)
+{
+    return strcmp(schema, "information_schema") != 0 && strncmp(schema, "pg_", 3) != 0 &&
+           strcmp(schema, "databricks_sync") != 0;
+}
+
 static bool run_tree(struct magic_ctx *ctx, const struct args *args, struct err *e)
 {
-    const char *catalog = args_get(args, "catalog");
+    const char *name = args_get(args, "name"), *dot = strchr(name, '.'), *wanted = dot ? dot + 1 : NULL;
+    const char *catalog = dot ? arena_strndup(ctx->arena, name, (size_t)(dot - name)) : name;
     bool all = args_flag(args, "all");
     struct leaves schemas = {.arena = ctx->arena};
     struct dbx_param params[] = {{"catalog_name", catalog}, {NULL, NULL}};
@@ -235,9 +243,14 @@ static bool run_tree(struct magic_ctx *ctx, const struct args *args, struct err 
     sort_leaves(&schemas);
     size_t kept = 0;
     for (size_t i = 0; i < schemas.n; i++) {
-        const char *name = schemas.items[i].name;
-        if (all || (strcmp(name, "information_schema") != 0 && strncmp(name, "pg_", 3) != 0))
+        const char *schema = schemas.items[i].name;
+        if (wanted ? strcmp(schema, wanted) == 0 : all || is_of_users(schema))
             schemas.items[kept++] = schemas.items[i];
+    }
+    if (wanted && kept == 0) {
+        err_set(e, ERR_NOT_FOUND, "there is no schema '%s' in catalog '%s'", wanted, catalog);
+        err_hint(e, "%%catalog tree --all %s shows what there is", catalog);
+        return false;
     }
     struct buf out;
     buf_init(&out, 16 << 20);
@@ -299,7 +312,9 @@ static const struct arg_row register_rows[] = {
 static const struct arg_row no_rows[] = {END};
 static const struct arg_row catalog_rows[] = {CATALOG_ROW, END};
 static const struct arg_row tree_rows[] = {
-    {.name = "all", .letter = 'a', .type = ARG_FLAG, .help = "also the system schemas"}, CATALOG_ROW, END};
+    {.name = "all", .letter = 'a', .type = ARG_FLAG, .help = "also the system schemas"},
+    {.name = "name", .positional = true, .type = ARG_WORD, .flags = ARG_REQUIRED, .placeholder = "CATALOG[.SCHEMA]",
+     .complete = "catalog", .help = "the catalog, or one schema of it"}, END};
 static const struct arg_row drop_rows[] = {
     {.name = "force", .type = ARG_FLAG, .help = "with its schemas and Delta tables (always asks)"}, YES_ROW, CATALOG_ROW, END};
 
@@ -319,7 +334,7 @@ const struct magic magic_catalog = {
     .summary = "make catalogs, register databases as catalogs, and read them",
     .help = "A registered catalog is read-only: it shows the schemas and tables that the database has at that moment.",
     .examples = "%catalog register workshop_catalog workshop/databricks_postgres --if-not-exists\n%catalog list\n"
-                "%catalog tree workshop_catalog\n%catalog drop workshop_catalog\n"
+                "%catalog tree workshop_catalog\n%catalog tree workshop_catalog.shop\n%catalog drop workshop_catalog\n"
                 "%catalog create sales --comment 'tables of the sales team' --if-not-exists",
     .subs = subs,
 };
