@@ -100,13 +100,13 @@ static void status_rows(struct magic_ctx *ctx, const struct notebook_pool *p, co
         {"timed out", (long long)s->timeouts, false},
         {"refused", (long long)s->refused, false},
         {"rolled back on return", (long long)s->rollbacks, false},
-        {"found dead", (long long)s->lost, false},
+        {"found dead", (long long)s->closed[POOL_CLOSED_LOST], false},
         {"connects", (long long)s->connects, true},
         {"connects that failed", (long long)s->connect_failures, true},
-        {"closed", (long long)s->closed, true},
+        {"closed", (long long)s->closed[0], true},
         {"most waiting at once", s->most_waiting, true},
         {"had to wait", (long long)s->waited, true},
-        {"longest wait, µs", (long long)s->wait_us_most, true},
+        {"longest wait, µs", (long long)s->wait.most_us, true},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         if (all || !rows[i].only_all)

@@ -17,6 +17,7 @@
 #include "base/clock.h"
 #include "base/xalloc.h"
 #include "pg/internal.h"
+#include "pg/pool_parts.h"
 
 enum {
     COLUMNS_MAX = 1664,            /* PostgreSQL's own limit of a result */
@@ -209,6 +210,8 @@ static void finish_result(struct run *r, const char *tag, bool has_rows)
 {
     r->completed = true;
     r->described = false;
+    if (r->conn->pooled)
+        r->conn->touched |= pool_touched_by_tag(tag);
     if (r->rows && r->rows->done)
         r->rows->done(r->rows->self, tag, has_rows);
 }
@@ -325,6 +328,8 @@ static bool start(struct pg_conn *conn, const char *sql, const char *const *para
         return err_set(e, ERR_TOO_BIG, "a statement takes at most 65535 parameters, not %zu", n_params);
     if (PQtransactionStatus(conn->pg) == PQTRANS_ACTIVE)
         return err_set(e, ERR_CONFLICT, "the connection is busy with another statement");
+    if (conn->pooled)
+        conn->touched |= pool_touched_by_text(sql);
     int sent = n_params == 0 ? PQsendQuery(conn->pg, sql)
                              : PQsendQueryParams(conn->pg, sql, (int)n_params, NULL, params, NULL, NULL, 0);
     if (!sent)

@@ -22,6 +22,8 @@ struct pg_conn {
     struct pg_type *types;
     size_t n_types, types_cap;
     char type_text[32];
+    bool pooled;          /* what statements leave in the session is written down, for the pool: */
+    unsigned touched;     /* bits of pool_parts.h */
 };
 
 /* base/lazy.h: asked before anything else of libpq. */
@@ -40,6 +42,11 @@ void pg_hang_up(struct pg_conn *conn);
 /* Ask the server to cancel what the connection runs. Waits at most wait_ms for the request to be taken; false: it was
  * not, and it may still reach the server at any later time, so the caller must hang up. */
 bool pg_request_cancel(struct pg_conn *conn, int wait_ms);
+/* The same in steps, for a thread that has no business with the connection itself (the pool's). NULL: the connection was
+ * given up. Sending: any thread. */
+struct pg_canceller *pg_canceller_new(const struct pg_conn *conn);
+bool pg_canceller_send(struct pg_canceller *c, int wait_ms);
+void pg_canceller_free(struct pg_canceller *c); /* NULL is fine */
 
 /* The arrays for PQconnectStartParams (params.c). */
 enum { PG_KEYWORDS_MAX = 80 };

@@ -15,8 +15,13 @@
 #include "base/xalloc.h"
 #include "pg/internal.h"
 
-struct request {
+struct pg_canceller {
     PGcancel *handle;
+    atomic_int owners;
+};
+
+struct request {
+    struct pg_canceller *canceller;
     int done_fd;       /* eventfd, readable when the thread is done */
     atomic_int owners; /* thread and caller; the last one frees */
     atomic_bool taken;
@@ -26,7 +31,7 @@ static void drop(struct request *r)
 {
     if (atomic_fetch_sub(&r->owners, 1) > 1)
         return;
-    PQfreeCancel(r->handle);
+    pg_canceller_free(r->canceller);
     close(r->done_fd);
     free(r);
 }
@@ -36,7 +41,7 @@ static void *send_it(void *arg)
     struct request *r = arg;
     char why[256];
     uint64_t one = 1;
-    atomic_store(&r->taken, PQcancel(r->handle, why, sizeof why) == 1);
+    atomic_store(&r->taken, PQcancel(r->canceller->handle, why, sizeof why) == 1);
     ssize_t n = write(r->done_fd, &one, sizeof one);
     (void)n;
     drop(r);
@@ -59,14 +64,34 @@ static bool start_thread(struct request *r)
     return ok;
 }
 
-bool pg_request_cancel(struct pg_conn *conn, int wait_ms)
+struct pg_canceller *pg_canceller_new(const struct pg_conn *conn)
+{
+    PGcancel *handle = PQgetCancel(conn->pg);
+    if (!handle)
+        return NULL;
+    struct pg_canceller *c = xcalloc(1, sizeof *c);
+    c->handle = handle;
+    atomic_init(&c->owners, 1);
+    return c;
+}
+
+void pg_canceller_free(struct pg_canceller *c)
+{
+    if (!c || atomic_fetch_sub(&c->owners, 1) > 1)
+        return;
+    PQfreeCancel(c->handle);
+    free(c);
+}
+
+bool pg_canceller_send(struct pg_canceller *c, int wait_ms)
 {
     struct request *r = xcalloc(1, sizeof *r);
-    r->handle = PQgetCancel(conn->pg);
+    atomic_fetch_add(&c->owners, 1);
+    r->canceller = c;
     r->done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     atomic_init(&r->owners, 2);
-    if (!r->handle || r->done_fd < 0 || !start_thread(r)) {
-        PQfreeCancel(r->handle);
+    if (r->done_fd < 0 || !start_thread(r)) {
+        pg_canceller_free(c);
         if (r->done_fd >= 0)
             close(r->done_fd);
         free(r);
@@ -79,5 +104,13 @@ bool pg_request_cancel(struct pg_conn *conn, int wait_ms)
     while (n < 0);
     bool taken = n == 1 && atomic_load(&r->taken);
     drop(r);
+    return taken;
+}
+
+bool pg_request_cancel(struct pg_conn *conn, int wait_ms)
+{
+    struct pg_canceller *c = pg_canceller_new(conn);
+    bool taken = c && pg_canceller_send(c, wait_ms);
+    pg_canceller_free(c);
     return taken;
 }

@@ -1,0 +1,200 @@
+/* Opening, draining and closing a pool (see pool.h). */
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/xalloc.h"
+#include "pg/pool_parts.h"
+
+enum {
+    SIZE_DEFAULT = 8, TIMEOUT_DEFAULT_MS = 30000, LIFETIME_DEFAULT_MS = 50 * 60 * 1000, IDLE_DEFAULT_MS = 5 * 60 * 1000,
+    RESET_DEFAULT_MS = 2000
+};
+
+static bool check(const struct pool_options *o, struct err *e)
+{
+    int max = o->max_size ? o->max_size : SIZE_DEFAULT;
+    size_t len = strlen(o->name);
+    if (len < 1 || len > POOL_NAME_MAX)
+        return err_set(e, ERR_INVALID_PARAMETER, "the name of a pool has 1 to %d bytes, not %zu", POOL_NAME_MAX, len);
+    if (max < 1 || max > POOL_SIZE_MAX || o->min_size < 0 || o->min_size > max)
+        return err_set(e, ERR_INVALID_PARAMETER, "a pool of %d to %d connections: min is 0 to max, max is 1 to %d", o->min_size,
+                       max, POOL_SIZE_MAX);
+    if (o->max_waiting < 0)
+        return err_set(e, ERR_INVALID_PARAMETER, "max_waiting is 0 (no limit) or more, not %d", o->max_waiting);
+    if (o->timeout_ms < 0 || o->max_lifetime_ms < 0 || o->max_idle_ms < 0 || o->reset_timeout_ms < 0)
+        return err_set(e, ERR_INVALID_PARAMETER, "the times of a pool are 0 (default) or more milliseconds");
+    return true;
+}
+
+/* The maker takes no signals that the process handles elsewhere. */
+static int start_maker(struct pool *p)
+{
+    sigset_t all, was;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &was);
+    int rc = pthread_create(&p->maker, NULL, pool_maker, p);
+    pthread_sigmask(SIG_SETMASK, &was, NULL);
+    return rc;
+}
+
+static void init(struct pool *p, const struct pool_options *o, const struct pool_ops *ops)
+{
+    pthread_condattr_t mono;
+    p->o = *o;
+    p->o.max_size = o->max_size ? o->max_size : SIZE_DEFAULT;
+    p->o.timeout_ms = o->timeout_ms ? o->timeout_ms : TIMEOUT_DEFAULT_MS;
+    p->o.max_lifetime_ms = o->max_lifetime_ms ? o->max_lifetime_ms : LIFETIME_DEFAULT_MS;
+    p->o.max_idle_ms = o->max_idle_ms ? o->max_idle_ms : IDLE_DEFAULT_MS;
+    p->o.reset_timeout_ms = o->reset_timeout_ms ? o->reset_timeout_ms : RESET_DEFAULT_MS;
+    p->o.now_ms = o->now_ms ? o->now_ms : clock_mono_ms;
+    p->o.name = p->name = xstrdup(o->name);
+    p->ops = ops;
+    p->waiters_end = &p->waiters;
+    err_init(&p->last_error);
+    pthread_mutex_init(&p->lock, NULL);
+    pthread_condattr_init(&mono);
+    pthread_condattr_setclock(&mono, CLOCK_MONOTONIC);
+    pthread_cond_init(&p->changed, &mono);
+    pthread_condattr_destroy(&mono);
+}
+
+static void release(struct pool *p)
+{
+    pthread_cond_destroy(&p->changed);
+    pthread_mutex_destroy(&p->lock);
+    free(p->name);
+    free(p);
+}
+
+struct pool *pool_open_over(const struct pool_options *o, const struct pool_ops *ops, struct err *e)
+{
+    struct cancel stop;
+    if (!check(o, e) || !cancel_init(&stop, e))
+        return NULL;
+    struct pool *p = xcalloc(1, sizeof *p);
+    init(p, o, ops);
+    p->stop = stop;
+    int rc = start_maker(p);
+    if (rc == 0)
+        return p;
+    err_errno(e, rc, "no thread for pool '%s'", p->name);
+    cancel_release(&p->stop);
+    release(p);
+    return NULL;
+}
+
+struct pool *pool_open(const struct pool_options *o, struct err *e) { return pool_open_over(o, &pool_pg_ops, e); }
+
+bool pool_wait(struct pool *p, int timeout_ms, struct cancel *c, struct err *e)
+{
+    int64_t end = clock_mono_ms() + timeout_ms;
+    pthread_mutex_lock(&p->lock);
+    for (;;) {
+        int ready = pool_places(p) - p->n[MEMBER_MAKING] - p->n[MEMBER_CLOSING];
+        if (p->stats.closing)
+            err_set(e, ERR_POOL_CLOSED, "pool '%s' is closed", p->name);
+        else if (ready < p->o.min_size && p->last_error.code)
+            *e = p->last_error;
+        else if (ready < p->o.min_size && clock_mono_ms() >= end)
+            err_set(e, ERR_TIMEOUT, "pool '%s' did not fill within %d ms", p->name, timeout_ms);
+        else if (ready < p->o.min_size && cancel_check(c, e)) {
+            pool_pause(p, 20); /* the token has no way to wake it */
+            continue;
+        }
+        break;
+    }
+    pthread_mutex_unlock(&p->lock);
+    return !e->code;
+}
+
+void pool_drain(struct pool *p)
+{
+    pthread_mutex_lock(&p->lock);
+    for (struct member *m = p->members; m; m = m->next) {
+        if (m->state == MEMBER_MAKING)
+            continue;
+        m->dies_at = INT64_MIN;
+        m->why = POOL_CLOSED_DRAIN;
+    }
+    pthread_cond_broadcast(&p->changed);
+    pthread_mutex_unlock(&p->lock);
+}
+
+/* Until nothing is lent, being made or closed; the idle ones are closed here. Under the lock. */
+static bool wait_for_members(struct pool *p, int64_t end)
+{
+    for (;;) {
+        struct member *m = pool_take_over(p);
+        int64_t left = end - clock_mono_ms();
+        if (m) {
+            pool_discard(p, m, m->why);
+            continue;
+        }
+        if ((!p->members && p->maker_ended) || left <= 0)
+            return !p->members;
+        pool_pause(p, left);
+    }
+}
+
+/* Borrowers see 57014 and give back. A pin keeps the canceller, for the connection itself belongs to its borrower. */
+static void cancel_lent(struct pool *p)
+{
+    for (struct member *m = p->members; m;) {
+        if (m->state != MEMBER_BUSY || m->told) {
+            m = m->next;
+            continue;
+        }
+        m->told = true;
+        m->pins++;
+        pthread_mutex_unlock(&p->lock);
+        p->ops->cancel(m->canceller, POOL_CANCEL_MS);
+        pthread_mutex_lock(&p->lock);
+        m->pins--;
+        pthread_cond_broadcast(&p->changed);
+        m = p->members; /* the list has moved on */
+    }
+}
+
+bool pool_close(struct pool *p, int deadline_ms)
+{
+    struct err why;
+    err_init(&why);
+    err_set(&why, ERR_POOL_CLOSED, "pool '%s' is closed", p->name);
+    pthread_mutex_lock(&p->lock);
+    bool mine = !p->stats.closing;
+    p->stats.closing = true;
+    pool_fail_waiters(p, &why);
+    pthread_cond_broadcast(&p->changed);
+    if (mine) {
+        pthread_mutex_unlock(&p->lock);
+        cancel_fire(&p->stop);
+        pthread_join(p->maker, NULL);
+        pthread_mutex_lock(&p->lock);
+        p->maker_ended = true;
+        pthread_cond_broadcast(&p->changed);
+    }
+    bool all = wait_for_members(p, clock_mono_ms() + deadline_ms);
+    if (!all) {
+        cancel_lent(p);
+        all = wait_for_members(p, clock_mono_ms() + POOL_GRACE_MS);
+    }
+    pthread_mutex_unlock(&p->lock);
+    return all;
+}
+
+void pool_free(struct pool *p)
+{
+    if (!p)
+        return;
+    pool_close(p, 0);
+    for (struct member *m = p->members, *next; m; m = next) {
+        next = m->next;
+        p->ops->canceller_free(m->canceller);
+        p->ops->close(m->conn);
+        free(m);
+    }
+    cancel_release(&p->stop);
+    release(p);
+}
