@@ -85,7 +85,8 @@ choice=
 for row in $missing; do
     pick=
     for name in $(echo "$row" | tr '|' ' '); do
-        if [ -z "$pick" ] && apt-cache show "$name" >/dev/null 2>&1; then pick=$name; fi
+        # a name that others only mention is shown with nothing, and apt takes it for a pattern then
+        if [ -z "$pick" ] && apt-cache show "$name" 2>/dev/null | grep -q '^Package:'; then pick=$name; fi
     done
     [ -n "$pick" ] || fail "apt knows no package $row"
     choice="$choice $pick"

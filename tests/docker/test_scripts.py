@@ -97,7 +97,8 @@ def install_with_sudo(tools, have, **env):
     tools.add("id", "echo 1000")
     tools.add("sudo", 'exec "$@"')
     tools.add("apt-get")
-    tools.add("apt-cache", '[ "$2" != libldap-dev ]')
+    # a name that other packages mention is no error to apt-cache; it has nothing to show
+    tools.add("apt-cache", '[ "$2" = libldap-dev ] || echo "Package: $2"')
     tools.add("tee", "cat >/dev/null")
     tools.add("mkdir")
     return install(tools, "build", "run", "test", **env)
