@@ -7,9 +7,9 @@ root=$PWD
 [ -x "$root/.venv/bin/jupyter-lab" ] || { echo "lab: no JupyterLab in .venv; run make lab" >&2; exit 1; }
 mkdir -p notebooks
 
-# Lab 2 is where the hands-on part starts; without it, the first notebook there is.
+# The first notebook of the workshop.
 first=
-for notebook in notebooks/02_*.ipynb notebooks/*.ipynb; do
+for notebook in notebooks/*.ipynb; do
     if [ -f "$notebook" ]; then first=$notebook; break; fi
 done
 
