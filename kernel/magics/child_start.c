@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -20,7 +21,7 @@
 #include "base/xalloc.h"
 #include "magics/child.h"
 
-enum { FDS_FALLBACK = 65536, DEPTH_MAX = 64, DIRENT_NAME = 19 };
+enum { FDS_FALLBACK = 65536, DEPTH_MAX = 64, DIRENT_NAME = 19, PARENT_END_MS = 2000 };
 
 extern char **environ;
 
@@ -110,13 +111,27 @@ static void kill_tree(pid_t pid, pid_t session, int depth)
     kill(pid, SIGKILL);
 }
 
+/* Its files are closed before the system looks at the process groups that an end leaves orphaned: one with a stopped
+ * member gets SIGHUP. Stopped too early, the child would die of that, and hand its children to somebody else. */
+static void wait_for_end(int parent)
+{
+    struct pollfd p = {.fd = parent, .events = POLLIN};
+    while (parent >= 0 && poll(&p, 1, PARENT_END_MS) < 0 && errno == EINTR)
+        continue;
+}
+
 /* It is in the child's process group, so that the number of the group stays taken; so the last kill ends it too. */
-_Noreturn static void guard(pid_t child, int life)
+_Noreturn static void guard(pid_t kernel, pid_t child, int life)
 {
     char byte;
     ssize_t n;
     close_range_of(0, (unsigned)life - 1);
     close_range_of((unsigned)life + 1, ~0U);
+    int parent = (int)syscall(SYS_pidfd_open, kernel, 0);
+    if (getppid() != kernel && parent >= 0) { /* gone already; the number may be another's */
+        close(parent);
+        parent = -1;
+    }
     prctl(PR_SET_NAME, "lakebase-guard");
     if (chdir("/") != 0)
         _exit(1);
@@ -125,6 +140,7 @@ _Noreturn static void guard(pid_t child, int life)
     while (n < 0 && errno == EINTR);
     if (n != 0)
         _exit(0);
+    wait_for_end(parent);
     kill_tree(child, getsid(0), 0);
     kill(-child, SIGKILL);
     _exit(0);
@@ -208,6 +224,7 @@ static bool fork_both(struct child_process *p, const struct child_start *how, co
                       const int life[2], struct err *e)
 {
     sigset_t all, before;
+    pid_t kernel = getpid();
     const char **clean = how->env ? NULL : clean_environment();
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
@@ -218,7 +235,7 @@ static bool fork_both(struct child_process *p, const struct child_start *how, co
         setpgid(p->pid, p->pid);
         p->guard = fork();
         if (p->guard == 0)
-            guard(p->pid, life[1]);
+            guard(kernel, p->pid, life[1]);
         if (p->guard > 0)
             setpgid(p->guard, p->pid);
     }
