@@ -44,8 +44,12 @@ bool auth_check(struct store *store, const struct tokens *tokens, const char *he
     struct err why = {0};
     if (!tokens_check_bearer(tokens, token, len, clock_wall_s(), subject, &why))
         return err_set(e, ERR_UNAUTHENTICATED, "Invalid access token: %s.", why.text);
-    return store_principal(store, subject, out, &why) || err_set(e, ERR_UNAUTHENTICATED, "Invalid access token: its "
-                                                                 "principal does not exist.");
+    if (store_principal(store, subject, out, &why))
+        return true;
+    if (err_is(&why, ERR_NOT_FOUND))
+        return err_set(e, ERR_UNAUTHENTICATED, "Invalid access token: its principal does not exist.");
+    *e = why; /* the store's fault, not the token's */
+    return false;
 }
 
 bool auth_client(struct store *store, const char *client_id, const char *client_secret, struct principal *out,

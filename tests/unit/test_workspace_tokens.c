@@ -3,14 +3,18 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <cmocka.h>
+#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include "base/fs.h"
 #include "base/jx.h"
 #include "base/xalloc.h"
+#include "workspace/auth.h"
+#include "workspace/store.h"
 #include "workspace/tokens.h"
 
 #define NOW 1800000000
@@ -254,6 +258,33 @@ static void digests(void **state)
     assert_true(tokens_same("", ""));
 }
 
+/* A store that cannot be read says nothing about a token: 401 would make a client throw a good one away. */
+static void a_broken_store_is_not_a_bad_token(void **state)
+{
+    (void)state;
+    struct err e = {0};
+    struct principal out;
+    sqlite3 *db;
+    char path[64], bearer[4096], *token = tokens_oauth(tokens, "app", time(NULL));
+    snprintf(path, sizeof path, "%s/store", dir);
+    snprintf(bearer, sizeof bearer, "Bearer %s", token);
+    struct store *store = store_open(path, &e);
+    assert_non_null(store);
+    assert_false(auth_check(store, tokens, bearer, &out, &e));
+    assert_int_equal(e.code, ERR_UNAUTHENTICATED);
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, "DROP TABLE principal", NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(db);
+    const char *const headers[] = {bearer, "Bearer dapi0123"};
+    for (size_t i = 0; i < 2; i++) {
+        err_init(&e);
+        assert_false(auth_check(store, tokens, headers[i], &out, &e));
+        assert_int_equal(e.code, ERR_IO);
+    }
+    store_close(store);
+    free(token);
+}
+
 int main(void)
 {
     jx_setup();
@@ -263,6 +294,7 @@ int main(void)
         cmocka_unit_test(things_that_are_no_tokens), cmocka_unit_test(oauth_tokens),
         cmocka_unit_test(ten_instances_with_long_names_fit), cmocka_unit_test(the_key_stays_and_is_private),
         cmocka_unit_test(keys_that_are_none), cmocka_unit_test(digests),
+        cmocka_unit_test(a_broken_store_is_not_a_bad_token),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
