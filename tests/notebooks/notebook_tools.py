@@ -63,12 +63,20 @@ def put_kernelspec(folder, kernel):
     return Path(folder)
 
 
-def postgresql_major(environ, instance="workshop"):
-    """The major of the instance, asked from the workspace that DATABRICKS_HOST names: "15"."""
-    request = urllib.request.Request(f"{environ['DATABRICKS_HOST']}/api/2.0/database/instances/{instance}",
+def installed_major():
+    """The newest PostgreSQL server here: the one that the workspace takes. None: it is somewhere else."""
+    majors = [path.parts[4] for path in Path("/").glob("usr/lib/postgresql/*/bin/postgres")]
+    return max(majors, key=int, default=None)
+
+
+def postgresql_major(environ):
+    """The major of the instances, asked from the workspace that DATABRICKS_HOST names: "15". A lecture may have removed its
+    instance again; then it is the one that the workspace would take."""
+    request = urllib.request.Request(f"{environ['DATABRICKS_HOST']}/api/2.0/database/instances",
                                      headers={"Authorization": f"Bearer {environ['DATABRICKS_TOKEN']}"})
     with urllib.request.urlopen(request, timeout=20) as answer:
-        return json.load(answer)["pg_version"].removeprefix("PG_VERSION_")
+        instances = json.load(answer).get("database_instances", [])
+    return instances[0]["pg_version"].removeprefix("PG_VERSION_") if instances else installed_major()
 
 
 VOLATILE = re.compile(r"[0-9a-f]*[0-9][0-9a-f]*|-+| +")

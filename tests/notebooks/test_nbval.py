@@ -3,7 +3,6 @@ itself starts the workspace. Each cell's output must be the stored one."""
 import os
 import subprocess
 import sys
-from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
@@ -14,16 +13,10 @@ from conftest import Workspace, end_leftovers, running_workspace, short_dir
 NOTEBOOKS = tools.notebooks()
 
 
-def installed_major():
-    """The newest PostgreSQL server here: the one that the workspace takes."""
-    majors = [path.parts[4] for path in Path("/").glob("usr/lib/postgresql/*/bin/postgres")]
-    return max(majors, key=int, default=None)
-
-
 def nbval(path, environ, tmp_path, say):
     """Run pytest --nbval; fails with the whole report. Another PostgreSQL major than the stored one says other things in
     places, so there only errors count."""
-    stored, here = tools.read(path).metadata.lakebase.postgresql, installed_major()
+    stored, here = tools.read(path).metadata.lakebase.postgresql, tools.installed_major()
     mode = "--nbval" if here in (stored, None) else "--nbval-lax"
     report = tmp_path / "report.xml"
     done = subprocess.run(
