@@ -24,7 +24,9 @@
 #include "workspace/lock.h"
 #include "workspace/workspace.h"
 
-enum { START_LIMIT_MS = 120000, LOOK_AGAIN_MS = 20, LOG_MOST = 8 << 20 };
+enum { START_LIMIT_MS = 120000, LOOK_AGAIN_MS = 20, LOG_MOST = 8 << 20, FDS_FALLBACK = 65536 };
+
+static const char up[] = "ok\n"; /* from a server that serves to who started it */
 
 char *control_state_dir(struct err *e)
 {
@@ -84,6 +86,16 @@ static int open_log(const char *state_dir, struct err *e)
     return fd;
 }
 
+static void close_from(int first)
+{
+#ifdef SYS_close_range
+    if (syscall(SYS_close_range, (unsigned)first, ~0U, 0U) == 0)
+        return;
+#endif
+    for (int fd = first; fd < FDS_FALLBACK; fd++) /* Linux before 5.9 */
+        close(fd);
+}
+
 /* In the child: become `lakebase-workspace run --ready-fd 3` with nothing of the caller's. */
 static _Noreturn void become_server(const char *state_dir, int port, int log_fd, int ready)
 {
@@ -99,7 +111,7 @@ static _Noreturn void become_server(const char *state_dir, int port, int log_fd,
         _exit(1);
     if (ready == 3)
         fcntl(3, F_SETFD, 0);
-    syscall(SYS_close_range, 4U, ~0U, 0U);
+    close_from(4);
     snprintf(port_text, sizeof port_text, "%d", port);
     setenv("LAKEBASE_STATE_DIR", state_dir, 1);
     if (chdir(state_dir) == 0)
@@ -107,7 +119,7 @@ static _Noreturn void become_server(const char *state_dir, int port, int log_fd,
     _exit(1);
 }
 
-/* What the new server says: "ok", an error, or nothing when it died. */
+/* What the new server says: "ok" and a newline, an error, or nothing when it died. */
 static bool hear(int fd, struct err *e)
 {
     char text[sizeof e->text + sizeof e->hint + 2];
@@ -125,10 +137,10 @@ static bool hear(int fd, struct err *e)
         if (got <= 0)
             break;
         n += (size_t)got;
+        if (n == strlen(up) && memcmp(text, up, n) == 0) /* its servers may hold the pipe open */
+            return true;
     }
     text[n] = '\0';
-    if (strcmp(text, "ok") == 0)
-        return true;
     const char *hint = memchr(text, '\0', n); /* behind the error, see say_err */
     err_set(e, ERR_INTERNAL, "%s", n ? text : "the workspace ended while it started");
     if (hint && hint[1])
@@ -234,7 +246,7 @@ static bool serve(const char *state_dir, int port, int ready_fd, const sigset_t 
     struct workspace *ws = workspace_open(state_dir, e);
     bool ok = ws && workspace_serve(ws, port, e) && card_write(ws, e);
     if (ok) {
-        say(ready_fd, "ok", 2);
+        say(ready_fd, up, strlen(up));
         log_line(LOG_INFO, "workspace", "serving on %s", workspace_url(ws));
         if (ready_fd < 0) {
             printf("lakebase-workspace serves on %s (Ctrl-C ends it and its PostgreSQL servers)\n", workspace_url(ws));
@@ -260,6 +272,8 @@ bool control_run(const char *state_dir, int port, int ready_fd, struct err *e)
     sigprocmask(SIG_BLOCK, &mask, NULL);
     signal(SIGPIPE, SIG_IGN);
     signal(SIGHUP, SIG_IGN);
+    if (ready_fd >= 0)
+        fcntl(ready_fd, F_SETFD, FD_CLOEXEC);
     bool ok = lock_take(state_dir, &lock, e);
     if (ok && lock < 0)
         ok = err_set(e, ERR_CONFLICT, "a workspace runs in '%s' already", state_dir);

@@ -29,7 +29,7 @@ bool control_find(const char *state_dir, struct running *out, struct err *e);
 bool control_start(const char *state_dir, int port, bool *started, struct running *out, struct err *e);
 /*
  * Be the workspace, until SIGTERM or SIGINT (PostgreSQL servers are stopped too) or SIGUSR1 (they go on).
- * ready_fd: gets "ok" when it serves, or the error; -1: foreground, the address is printed.
+ * ready_fd: gets "ok\n" when it serves, or the error; -1: foreground, the address is printed.
  * ERR_CONFLICT when another one runs.
  */
 bool control_run(const char *state_dir, int port, int ready_fd, struct err *e);
