@@ -67,6 +67,7 @@ static void next_cell(struct kernel *k)
     if (!k->queue)
         k->queue_last = NULL;
     k->queued--;
+    k->queued_bytes -= m->bytes;
     begin(k, m);
 }
 
@@ -87,14 +88,15 @@ void execute_queue(struct kernel *k, struct msg *m)
         refuse(k, m, ERR_INVALID_PARAMETER, "an execute_request needs code, a string");
         return;
     }
-    if (k->queued >= QUEUE_MAX) {
-        refuse(k, m, ERR_RATE_LIMIT, "too many cells wait to be run");
+    if (k->queued >= QUEUE_MAX || (k->queue && k->queued_bytes + m->bytes > QUEUE_MAX_BYTES)) {
+        refuse(k, m, ERR_RATE_LIMIT, "too many or too large cells wait to be run");
         return;
     }
     m->next = NULL;
     *(k->queue_last ? &k->queue_last->next : &k->queue) = m;
     k->queue_last = m;
     k->queued++;
+    k->queued_bytes += m->bytes;
     if (k->cell.error) { /* sent together with the cell that failed: wait for the rest of them */
         int64_t quiet = clock_mono_ms() + SETTLE_QUIET_MS;
         k->cell.settle_ms = quiet < k->cell.settle_end_ms ? quiet : k->cell.settle_end_ms;
@@ -127,7 +129,7 @@ void execute_abort_queue(struct kernel *k)
         msg_free(m);
     }
     k->queue_last = NULL;
-    k->queued = 0;
+    k->queued = k->queued_bytes = 0;
 }
 
 /* There are no expressions in this language: each asked for gets an error of its own. */

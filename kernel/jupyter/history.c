@@ -273,8 +273,15 @@ static json_t *rows_of(struct history *h, const struct query *q, struct err *e)
     sqlite3_bind_int64(st, 5, q->n);
     json_t *rows = json_array();
     int rc;
-    while ((rc = sqlite3_step(st)) == SQLITE_ROW)
+    size_t bytes = 0;
+    while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
+        bytes += (size_t)sqlite3_column_bytes(st, 2) + (q->output ? (size_t)sqlite3_column_bytes(st, 3) : 0);
+        if (bytes > HISTORY_MAX_REPLY_BYTES) {
+            rc = SQLITE_DONE;
+            break;
+        }
         json_array_append_new(rows, entry_of(st, q->output));
+    }
     if (rc != SQLITE_DONE)
         err_set(e, ERR_IO, "cannot read the history: %s", sqlite3_errmsg(h->db));
     sqlite3_finalize(st);

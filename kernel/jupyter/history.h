@@ -20,7 +20,8 @@ enum {
     HISTORY_MAX_INPUT = 1 << 20,   /* a larger cell is not kept */
     HISTORY_MAX_OUTPUT = 64 << 10, /* a longer result is not kept */
     HISTORY_MAX_ENTRIES = 20000,   /* older ones are removed when a session begins */
-    HISTORY_MAX_REPLY = 10000      /* entries in one answer */
+    HISTORY_MAX_REPLY = 10000,     /* entries in one answer */
+    HISTORY_MAX_REPLY_BYTES = 16 << 20 /* of text in it; the newest entries that fit */
 };
 
 /* path: of the file, copied; NULL: in memory. Opens nothing. */

@@ -23,7 +23,10 @@
 /* After a failed cell the queue is watched so long for the cells that were sent together with it
  * ("Run All"), before the reply goes out: whatever comes until then was sent by somebody who could
  * not know of the failure. */
-enum { SETTLE_QUIET_MS = 10, SETTLE_MOST_MS = 100, QUEUE_MAX = 10000 };
+enum { SETTLE_QUIET_MS = 10, SETTLE_MOST_MS = 100 };
+
+/* What may wait to be run, in cells and in bytes; a cell alone may be as big as a message can be. */
+enum { QUEUE_MAX = 10000, QUEUE_MAX_BYTES = 64 << 20 };
 
 /* A prompt is offered again so often, and so long, to a client whose stdin is not connected. */
 enum { PROMPT_AGAIN_MS = 20, PROMPT_MOST_MS = 10000 };
@@ -66,7 +69,7 @@ struct kernel {
     int64_t count; /* execution counter */
     struct cell cell;
     struct msg *queue, *queue_last; /* execute requests that wait */
-    size_t queued;
+    size_t queued, queued_bytes;
     int64_t stop_ms; /* 0: serving; else when to give up waiting for the cell */
 };
 

@@ -104,6 +104,8 @@ struct msg *msg_decode(const struct frame *frames, size_t n, struct signer *s, s
         msg_free(m);
         return NULL;
     }
+    for (size_t i = 0; i < n; i++)
+        m->bytes += frames[i].len;
     for (; m->n_ids < at; m->n_ids++) {
         m->ids[m->n_ids].len = frames[m->n_ids].len;
         m->ids[m->n_ids].data = copy_bytes(frames[m->n_ids].data, frames[m->n_ids].len);

@@ -35,6 +35,7 @@ struct msg {
     const char *type, *id;                        /* of the header, borrowed */
     bool content_bad; /* the content cannot be read; it is {} then, and content_err says why */
     struct err content_err;
+    size_t bytes;     /* of all frames, as received */
     struct msg *next; /* for the owner's queue */
 };
 

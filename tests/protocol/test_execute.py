@@ -212,6 +212,19 @@ def test_more_cells_than_the_queue_holds_are_refused(client):
     assert {client.receive()["content"]["status"] for _ in range(10000)} == {"aborted"}
 
 
+def test_more_bytes_than_the_queue_holds_are_refused(client):
+    running = client.execute("wait")
+    client.until(running, "stream")
+    waiting = client.execute("echo " + "x" * (40 << 20), store_history=False)
+    refused = client.execute("echo " + "x" * (40 << 20), store_history=False)
+    reply = client.reply(refused)["content"]
+    assert reply["status"] == "error" and reply["ename"] == "TooManyRequests"
+    fits = client.execute("echo y")
+    client.send("interrupt_request", channel="control")
+    assert client.reply(running)["content"]["ename"] == "KeyboardInterrupt"
+    assert [client.reply(m)["content"]["status"] for m in (waiting, fits)] == ["aborted"] * 2
+
+
 # ---- interrupts
 
 def test_an_interrupt_reaches_a_cell_that_writes_without_end(client):

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/fs.h"
+#include "base/xalloc.h"
 #include "jupyter/history.h"
 
 static char folder[64], path[96];
@@ -158,6 +159,26 @@ static void a_locked_file(void **unused)
     history_free(h);
 }
 
+static void an_answer_has_a_cap(void **unused)
+{
+    (void)unused;
+    enum { FIT = HISTORY_MAX_REPLY_BYTES / HISTORY_MAX_INPUT };
+    struct err e = {0};
+    struct history *h = history_new(NULL);
+    char *big = xcalloc(1, HISTORY_MAX_INPUT);
+    memset(big, 'x', HISTORY_MAX_INPUT);
+    for (int i = 1; i <= FIT + 2; i++)
+        history_add(h, i, big, HISTORY_MAX_INPUT);
+    json_t *request = json_pack("{sssi}", "hist_access_type", "tail", "n", 100);
+    json_t *found = history_answer(h, request, &e);
+    assert_int_equal(json_array_size(found), FIT); /* the newest, and exactly to the cap */
+    assert_int_equal(json_integer_value(json_array_get(json_array_get(found, 0), 1)), 3);
+    json_decref(found);
+    json_decref(request);
+    history_free(h);
+    free(big);
+}
+
 static void an_unusable_path(void **unused)
 {
     (void)unused;
@@ -177,6 +198,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(in_memory),   cmocka_unit_test(caps), CASE(file_and_folder_are_private),
         CASE(old_entries_are_removed), CASE(a_locked_file),    CASE(an_unusable_path),
+        cmocka_unit_test(an_answer_has_a_cap),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
