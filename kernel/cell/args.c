@@ -253,7 +253,7 @@ static bool parse_option(struct parser *p, const struct word *w)
     if (is_long)
         row = option_row(p, w->text + 2, len - 2);
     for (const struct arg_row *r = p->rows; !is_long && r->name && !row; r++) {
-        if (!r->positional && r->letter == w->text[1])
+        if (!r->positional && r->letter && r->letter == w->text[1]) /* -"" has none */
             row = r;
     }
     if (!row)

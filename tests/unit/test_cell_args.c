@@ -142,6 +142,7 @@ static const struct {
     {rows, "demo --capcity CU_1", "unknown option --capcity", "did you mean --capacity?", 3, 15, 9},
     {rows, "demo --cap=CU_1", "unknown option --cap", "did you mean --capacity?", 3, 15, 10},
     {rows, "demo --zzz", "unknown option --zzz", "usage", 3, 15, 5},
+    {rows, "demo -\"\" x", "unknown option -", "usage", 3, 15, 3},
     {rows, "demo -z", "unknown option -z", "usage", 3, 15, 2},
     {rows, "ä --zz", "unknown option", "usage", 3, 12, 4},
     {rows, "demo\n  --zz", "unknown option", "usage", 4, 3, 4},
