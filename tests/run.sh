@@ -32,7 +32,7 @@ for stage in "${stages[@]}"; do
         lint | unit | asan) run=("$make" -j"$(nproc)" "$stage") ;;
         *) run=("$python" -m pytest "tests/$stage") ;;
     esac
-    timeout -s INT -k 60 900 env --default-signal=INT "${run[@]}" >"$log" 2>&1 </dev/null &
+    timeout -s INT -k 60 1500 env --default-signal=INT "${run[@]}" >"$log" 2>&1 </dev/null &
     stage_pid=$!
     wait "$stage_pid"
     status=$?
