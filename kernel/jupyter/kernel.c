@@ -62,19 +62,15 @@ static bool open_wire(struct kernel *k, const char *file, struct err *e)
         chosen = chosen || k->conn.port[ch] == 0;
     k->signer = signer_new(k->conn.key, e);
     author_init(&k->author);
-    if (!k->signer || !sockets_open(&k->sockets, &k->conn, e) ||
-        !heartbeat_open(&k->heartbeat, &k->conn, e))
-        return false;
-    k->bound = true;
-    return !chosen || connfile_write_ports(&k->conn, e);
+    return k->signer && sockets_open(&k->sockets, &k->conn, e) && heartbeat_open(&k->heartbeat, &k->conn, e) &&
+           (!chosen || connfile_write_ports(&k->conn, e));
 }
 
 static void close_wire(struct kernel *k)
 {
     heartbeat_close(&k->heartbeat);
     sockets_close(&k->sockets, LINGER_MS);
-    if (k->bound)
-        sockets_unlink(&k->conn);
+    sockets_unlink(&k->conn);
     signer_free(k->signer);
     connfile_release(&k->conn);
 }
@@ -206,13 +202,17 @@ bool kernel_serve(const char *connection_file, struct err *e)
     static struct kernel kernel; /* outlives main's frame when a cell does not stop */
     struct kernel *k = &kernel;
     parent_init(&k->parent, getenv("JPY_PARENT_PID"));
-    if (!open_signals(k, e) || !open_wire(k, connection_file, e)) {
+    bool ok = open_signals(k, e) && open_wire(k, connection_file, e);
+    bool box = ok && outbox_init(&k->outbox, e), line = box && python_init(&k->python, e);
+    if (!line || !runner_init(&k->runner, &k->outbox, &k->python.line, e)) {
+        if (line)
+            python_line_release(&k->python.line);
+        if (box)
+            outbox_release(&k->outbox);
         close_wire(k);
-        return false;
-    }
-    if (!outbox_init(&k->outbox, e) || !python_init(&k->python, e) ||
-        !runner_init(&k->runner, &k->outbox, &k->python.line, e)) {
-        close_wire(k);
+        parent_release(&k->parent);
+        if (k->signal_fd >= 0)
+            close(k->signal_fd);
         return false;
     }
     k->history = open_history();

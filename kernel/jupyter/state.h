@@ -58,7 +58,6 @@ struct kernel {
     struct author author;
     struct sockets sockets;
     struct heartbeat heartbeat;
-    bool bound; /* all five sockets */
     struct outbox outbox;
     struct runner runner;
     struct python python;

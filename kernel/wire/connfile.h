@@ -19,6 +19,7 @@ struct connfile {
     bool ipc;                     /* Unix sockets `ip`-1, `ip`-2 …; else TCP */
     char ip[CONNFILE_MAX_IP + 1]; /* address, or the path prefix of the sockets */
     int port[CH_COUNT];           /* 0: not chosen yet */
+    bool bound[CH_COUNT];         /* ipc: the socket's file is ours (sockets_bind) */
     char *key;                    /* secret; "" switches signatures off */
 };
 

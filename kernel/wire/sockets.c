@@ -54,6 +54,7 @@ static bool bind_ipc(void *socket, struct connfile *c, enum channel ch, struct e
         umask(mask);
         if (rc == 0) {
             c->port[ch] = port;
+            c->bound[ch] = true;
             return true;
         }
         if (errno == ENAMETOOLONG) {
@@ -173,7 +174,9 @@ void sockets_close(struct sockets *s, int linger_ms)
 void sockets_unlink(const struct connfile *c)
 {
     char path[CONNFILE_MAX_IP + 16];
-    for (int ch = 0; c->ipc && ch < CH_COUNT; ch++) {
+    for (int ch = 0; ch < CH_COUNT; ch++) {
+        if (!c->bound[ch])
+            continue;
         snprintf(path, sizeof path, "%s-%d", c->ip, c->port[ch]);
         unlink(path);
     }

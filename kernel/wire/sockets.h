@@ -27,7 +27,7 @@ struct sockets {
 bool sockets_open(struct sockets *s, struct connfile *c, struct err *e);
 /* Wait at most linger_ms for what is still to be sent. */
 void sockets_close(struct sockets *s, int linger_ms);
-/* Remove the Unix sockets of transport ipc; libzmq leaves them. After everything was closed. */
+/* Remove the Unix sockets of transport ipc that were bound; libzmq leaves them. After everything was closed. */
 void sockets_unlink(const struct connfile *c);
 /* Options that every socket of ours has, then bind; fills in c->port[ch]. For the heartbeat too. */
 bool sockets_bind(void *socket, struct connfile *c, enum channel ch, struct err *e);

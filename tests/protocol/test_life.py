@@ -137,6 +137,17 @@ def test_ipc(launch, state_dir, first):
     assert not list(state_dir.glob("k-ipc-*")), "the sockets are removed"
 
 
+def test_a_start_that_fails_leaves_no_sockets(tiny, state_dir):
+    prefix = state_dir / "k-ipc"
+    (state_dir / "k-ipc-5").mkdir()
+    ports = {f"{name}_port": i for i, name in enumerate(["shell", "iopub", "stdin", "control", "hb"], 1)}
+    path = state_dir / "kernel.json"
+    path.write_text(json.dumps(connection("ipc", str(prefix), **ports)))
+    done = run(tiny, "-f", path)
+    assert done.returncode == 1 and "cannot bind hb" in done.stderr, done
+    assert sorted(p.name for p in state_dir.iterdir()) == ["k-ipc-5", "kernel.json"]
+
+
 def test_an_ipc_path_that_is_too_long(tiny, state_dir):
     path = state_dir / "kernel.json"
     path.write_text(json.dumps(connection("ipc", f"{state_dir}/" + "x" * 100)))
