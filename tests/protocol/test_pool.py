@@ -151,8 +151,8 @@ def test_ended_sessions_are_replaced(client):
     ok(client, "%pool open cut --min 2 --max 2")
     ok(client, "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE application_name = 'lakebase-pool'")
     assert ok(client, "%%pool cut --clients 4 --calls 5\nSELECT 1")[1][0][0]["failed"] == "0"
-    now = status(client, "cut")
-    assert (now["found dead"], now["checkouts"]) == ("2", "20")
+    now = status(client, "cut", "--all")
+    assert (now["found dead"], now["closed"], now["checkouts"]) == ("2", "2", "20")
     assert wait_until(lambda: status(client, "cut")["idle"] == "2")
 
 
