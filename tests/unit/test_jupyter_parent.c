@@ -98,8 +98,74 @@ static void its_end(void **unused)
     assert_int_equal(after_the_end_of(false), 's');
 }
 
+static void tell(int fd, char c)
+{
+    ssize_t n = write(fd, &c, 1);
+    (void)n;
+}
+
+/* In the child of a launcher: what it thinks when the launcher is gone, and when the front end is. */
+static void watch_both(const char *said, int to)
+{
+    struct parent p;
+    pid_t launcher = getppid();
+    parent_init(&p, said);
+    tell(to, p.watched && !p.exact && p.above && p.fd >= 0 ? 'r' : 'e');
+    while (getppid() == launcher)
+        usleep(1000);
+    tell(to, parent_gone(&p) ? 'g' : 's');
+    struct pollfd end = {.fd = p.fd, .events = POLLIN};
+    while (poll(&end, 1, -1) < 1)
+        continue;
+    tell(to, parent_gone(&p) ? 'g' : 's');
+    _exit(0);
+}
+
+/* test -> front end -> launcher -> kernel, and orphans go to the test. */
+static void a_front_end_above_a_launcher(void **unused)
+{
+    (void)unused;
+    int told[2], pids[2];
+    char c = 0, said[16];
+    pid_t launcher = 0;
+    assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
+    assert_int_equal(pipe(told), 0);
+    assert_int_equal(pipe(pids), 0);
+    pid_t front = fork();
+    if (front == 0) {
+        snprintf(said, sizeof said, "%d", getpid());
+        launcher = fork();
+        if (launcher == 0) {
+            if (fork() == 0)
+                watch_both(said, told[1]);
+            pause();
+        }
+        ssize_t n = write(pids[1], &launcher, sizeof launcher);
+        (void)n;
+        waitpid(launcher, NULL, 0);
+        pause();
+        _exit(0);
+    }
+    assert_int_equal(read(pids[0], &launcher, sizeof launcher), sizeof launcher);
+    assert_int_equal(read(told[0], &c, 1), 1);
+    assert_int_equal(c, 'r');
+    kill(launcher, SIGKILL);
+    assert_int_equal(read(told[0], &c, 1), 1);
+    assert_int_equal(c, 's');
+    kill(front, SIGKILL);
+    assert_int_equal(read(told[0], &c, 1), 1);
+    assert_int_equal(c, 'g');
+    while (wait(NULL) > 0)
+        continue;
+    for (int i = 0; i < 2; i++) {
+        close(told[i]);
+        close(pids[i]);
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(who_is_watched), cmocka_unit_test(its_end)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(who_is_watched), cmocka_unit_test(its_end),
+                                       cmocka_unit_test(a_front_end_above_a_launcher)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
