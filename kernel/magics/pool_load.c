@@ -12,7 +12,7 @@
 #include "pg/exec.h"
 #include "render/sink.h"
 
-enum { TELL_MS = 100 };
+enum { LOOK_MS = 20 };
 
 struct call {
     int64_t total_us, wait_us; /* total -1: it failed */
@@ -24,6 +24,7 @@ struct crew {
     struct cancel *cancel;
     atomic_llong finished;   /* calls */
     atomic_int ended;        /* clients */
+    atomic_llong end_us;     /* of the last call so far */
     pthread_mutex_t lock;    /* around out->failures */
     struct load_result *out;
 };
@@ -53,6 +54,8 @@ static void count_failure(struct crew *c, const struct err *e)
             c->out->kinds++;
             memcpy(f->code, code, sizeof f->code);
             err_copy(f->text, sizeof f->text, e->text, strlen(e->text));
+            const char *advice = *e->hint ? e->hint : e->sqlstate[0] ? pg_advice(e->sqlstate) : NULL;
+            err_copy(f->help, sizeof f->help, advice ? advice : "", advice ? strlen(advice) : 0);
         }
         f->count++;
     }
@@ -62,7 +65,7 @@ static void count_failure(struct crew *c, const struct err *e)
 static struct pg_conn *get(struct crew *c, struct err *e)
 {
     return c->load->connect_each ? pools_connect(c->load->pool, c->cancel, e)
-                                 : pool_checkout(c->load->pool->pool, -1, c->cancel, e);
+                                 : pool_checkout(c->load->pool->pool, c->load->timeout_ms, c->cancel, e);
 }
 
 static void give_back(struct crew *c, struct pg_conn *conn)
@@ -99,6 +102,9 @@ static void *client_main(void *arg)
         one_call(c, &me->calls[i]);
         atomic_fetch_add(&c->finished, 1);
     }
+    long long now = clock_mono_us(), before = atomic_load(&c->end_us);
+    while (before < now && !atomic_compare_exchange_weak(&c->end_us, &before, now))
+        continue;
     atomic_fetch_add(&c->ended, 1);
     return NULL;
 }
@@ -149,50 +155,73 @@ static void summarize(const struct call *calls, size_t n, struct load_result *ou
 
 /* ---- the run ---- */
 
+static void tell(struct progress *p, struct crew *c, long long total)
+{
+    char state[80] = "";
+    if (!c->load->connect_each) {
+        struct pool_stats s;
+        pool_stats(c->load->pool->pool, &s);
+        snprintf(state, sizeof state, "%d of %d connections lent, %d clients waiting", s.busy, s.max_size, s.waiting);
+    }
+    progress_update(p, state, atomic_load(&c->finished), total);
+}
+
 static void watch(struct magic_ctx *ctx, struct crew *c, int started)
 {
     struct progress p;
     struct err ignored;
-    long long total = (long long)c->load->clients * c->load->calls;
     char label[128];
     snprintf(label, sizeof label, "%d clients, %d calls each, %s", c->load->clients, c->load->calls,
-             c->load->connect_each ? "a connection a call" : "pool");
+             c->load->connect_each ? "a connection for each call" : "pool");
     progress_open(&p, ctx->out, label);
     while (atomic_load(&c->ended) < started) {
-        progress_update(&p, NULL, atomic_load(&c->finished), total);
+        tell(&p, c, (long long)c->load->clients * c->load->calls);
         err_init(&ignored);
-        cancel_poll(NULL, -1, 0, TELL_MS / 5, &ignored);
+        cancel_poll(NULL, -1, 0, LOOK_MS, &ignored);
     }
     progress_close(&p, NULL);
 }
 
-bool load_run(struct magic_ctx *ctx, const struct load *l, struct load_result *out, struct err *e)
+/* Start the threads and wait for all that started. */
+static void run_clients(struct magic_ctx *ctx, struct crew *c, struct call *calls, struct err *e)
 {
-    struct crew c = {.load = l, .cancel = ctx->cancel, .out = out};
+    const struct load *l = c->load;
     struct client *clients = xcalloc((size_t)l->clients, sizeof *clients);
-    size_t n = (size_t)l->clients * (size_t)l->calls;
-    struct call *calls = xcalloc(n, sizeof *calls);
     int started = 0;
-    *out = (struct load_result){0};
-    pthread_mutex_init(&c.lock, NULL);
-    for (size_t i = 0; i < n; i++)
-        calls[i].total_us = -1;
-    int64_t start = clock_mono_us();
     for (; started < l->clients; started++) {
-        clients[started] = (struct client){.crew = &c, .calls = calls + (size_t)started * (size_t)l->calls};
+        clients[started] = (struct client){.crew = c, .calls = calls + (size_t)started * (size_t)l->calls};
         int rc = pthread_create(&clients[started].thread, NULL, client_main, &clients[started]);
         if (rc != 0) {
             err_errno(e, rc, "no thread for client %d", started + 1);
             break;
         }
     }
-    watch(ctx, &c, started);
+    watch(ctx, c, started);
     for (int i = 0; i < started; i++)
         pthread_join(clients[i].thread, NULL);
-    out->us = clock_mono_us() - start;
+    free(clients);
+}
+
+bool load_run(struct magic_ctx *ctx, const struct load *l, struct load_result *out, struct err *e)
+{
+    struct crew c = {.load = l, .cancel = ctx->cancel, .out = out};
+    struct pool_stats before, after;
+    size_t n = (size_t)l->clients * (size_t)l->calls;
+    struct call *calls = xcalloc(n, sizeof *calls);
+    *out = (struct load_result){0};
+    pthread_mutex_init(&c.lock, NULL);
+    for (size_t i = 0; i < n; i++)
+        calls[i].total_us = -1;
+    pool_mark(l->pool->pool);
+    pool_stats(l->pool->pool, &before);
+    int64_t start = clock_mono_us();
+    run_clients(ctx, &c, calls, e);
+    pool_stats(l->pool->pool, &after);
+    out->us = atomic_load(&c.end_us) - start;
+    out->waited = (int64_t)(after.waited - before.waited);
+    out->most_waiting = after.recent_most_waiting;
     summarize(calls, n, out);
     pthread_mutex_destroy(&c.lock);
-    free(clients);
     free(calls);
     return !e->code && cancel_check(ctx->cancel, e);
 }

@@ -11,7 +11,7 @@
 #include "magics/connect.h"
 #include "magics/remote.h"
 
-enum { TOKEN_SPARE_S = 120, CLOSE_MS = 2000, READY_MS = 30000 };
+enum { TOKEN_SPARE_S = 120, TOKEN_FRESH_S = 30, CLOSE_MS = 2000, READY_MS = 30000 };
 
 struct pool_login {
     char *instance, *profile, *config_file; /* instance NULL: conninfo */
@@ -20,7 +20,7 @@ struct pool_login {
     pthread_mutex_t lock; /* around what follows */
     struct dbx_client *client;
     char *token;
-    int64_t expires_s;
+    int64_t expires_s, obtained_s;
 };
 
 static void login_free(struct pool_login *l)
@@ -52,18 +52,22 @@ static bool renew(struct pool_login *l, struct cancel *c, struct err *e)
     xfree_secret(l->token);
     l->token = got.token;
     got.token = NULL;
+    l->obtained_s = clock_wall_s();
     if (!got.expiration_time || !clock_parse_rfc3339(got.expiration_time, &l->expires_s))
         l->expires_s = clock_wall_s() + TOKEN_SPARE_S;
     model_release(&model_database_credential, &got);
     return true;
 }
 
-/* A copy of a token that holds for a while; the caller frees it with xfree_secret. fresh: not the one that was refused. */
+/* A copy of a token that holds for a while; the caller frees it with xfree_secret. fresh: the one before was refused, so ask
+ * for another, but not when this one is new itself: a server that says no does not change its mind. One thread asks, the others
+ * wait for its answer. */
 static char *token(struct pool_login *l, bool fresh, struct cancel *c, struct err *e)
 {
     char *copy = NULL;
     pthread_mutex_lock(&l->lock);
-    bool good = l->token && !fresh && clock_wall_s() + TOKEN_SPARE_S < l->expires_s;
+    int64_t now = clock_wall_s();
+    bool good = l->token && (fresh ? now - l->obtained_s < TOKEN_FRESH_S : now + TOKEN_SPARE_S < l->expires_s);
     if (good || renew(l, c, e))
         copy = xstrdup(l->token);
     pthread_mutex_unlock(&l->lock);
@@ -207,6 +211,7 @@ void pools_close(struct session *s, struct notebook_pool *p)
     free(p->name);
     free(p->where);
     free(p->alias);
+    free(p->last);
     free(p);
 }
 

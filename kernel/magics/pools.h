@@ -20,6 +20,7 @@ struct notebook_pool {
     char *alias;              /* of the connection it was opened like */
     struct pool *pool;
     struct pool_login *login;
+    struct pool_run *last;    /* pool_load.h; NULL: %%pool has not run on it */
     struct notebook_pool *next;
 };
 
