@@ -151,6 +151,39 @@ void fs_names_release(struct fs_names *n)
     *n = (struct fs_names){0};
 }
 
+static bool copy_out(int from, const char *path, struct err *e)
+{
+    char chunk[65536];
+    ssize_t n = 0, w = 0;
+    int to = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    while (to >= 0 && (n = read(from, chunk, sizeof chunk)) > 0 && (w = write(to, chunk, (size_t)n)) == n)
+        continue;
+    bool ok = (to >= 0 && n == 0) || err_errno(e, w >= 0 && w < n ? ENOSPC : errno, "cannot write '%s'", path);
+    if (to >= 0)
+        close(to);
+    return ok;
+}
+
+bool fs_trim_log(const char *path, long long most, struct err *e)
+{
+    struct stat st;
+    int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0)
+        return errno == ENOENT || err_errno(e, errno, "cannot open '%s'", path);
+    bool ok = true;
+    if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > most) {
+        char *old = xasprintf("%s.1", path);
+        ok = copy_out(fd, old, e);
+        if (!ok)
+            unlink(old);
+        free(old);
+        if (ftruncate(fd, 0) != 0)
+            ok = err_errno(e, errno, "cannot empty '%s'", path);
+    }
+    close(fd);
+    return ok;
+}
+
 static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
 {
     (void)st;

@@ -28,6 +28,9 @@ bool fs_list(const char *dir, const char *pattern, struct fs_names *out, struct 
 void fs_names_release(struct fs_names *n);
 /* Remove a file or a whole tree; links are not followed; nothing there is success. */
 bool fs_remove_tree(const char *path, struct err *e);
+/* A log that others hold open for appending: when it is larger than `most` bytes, its text moves to path.1 (the one before
+ * goes) and the file is emptied, also when there is no room for the copy. What is written in between is lost. */
+bool fs_trim_log(const char *path, long long most, struct err *e);
 /* The folder of our state: $LAKEBASE_STATE_DIR, else as root /var/lib/lakebase, else $XDG_STATE_HOME/lakebase, else
  * ~/.local/state/lakebase. Not created here. Caller frees; NULL with ERR_CONFIG when no home is known. */
 char *fs_state_dir(struct err *e);

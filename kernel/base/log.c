@@ -1,6 +1,7 @@
 /* The log (see log.h). */
 #include "base/log.h"
 
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/fs.h"
 
 static const char *const names[] = {"", "error", "warn", "info", "debug"};
 static enum log_level level_now = LOG_WARN;
@@ -44,6 +46,20 @@ void log_line(enum log_level level, const char *area, const char *fmt, ...)
     /* One write keeps lines of several threads and processes whole. */
     ssize_t w = write(STDERR_FILENO, line, len);
     (void)w;
+}
+
+void log_trim(const char *name)
+{
+    char path[4096];
+    struct err e;
+    err_init(&e);
+    int flags = fcntl(STDERR_FILENO, F_GETFL);
+    ssize_t n = readlink("/proc/self/fd/2", path, sizeof path - 1);
+    if (n <= 0 || *path != '/' || flags < 0 || !(flags & O_APPEND))
+        return;
+    path[n] = '\0';
+    if (strcmp(strrchr(path, '/') + 1, name) == 0 && !fs_trim_log(path, LOG_FILE_MOST, &e))
+        log_err("log", "cannot be cut", &e);
 }
 
 void log_err(const char *area, const char *what, const struct err *e)

@@ -60,6 +60,8 @@ bool cluster_start(struct clusters *all, struct cluster_spec *spec, struct cance
 bool cluster_stop(struct clusters *all, const char *uid, struct err *e);
 /* Stop (immediate) and remove the folder; nothing there is success. */
 bool cluster_delete(struct clusters *all, const char *uid, struct err *e);
+/* Logs of servers that grew too large while they ran are cut; called now and then. */
+void clusters_trim_logs(struct clusters *all);
 /* The server's pid when it runs out of this folder and answers, else 0. Used for adoption and for watching. */
 pid_t cluster_pid(struct clusters *all, const char *uid);
 /* No server runs, and the last one did not end by itself: it was killed, or the machine went down. */

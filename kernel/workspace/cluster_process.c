@@ -29,7 +29,7 @@ enum {
     IMMEDIATE_MS = 8000,  /* the postmaster itself kills its children after 5 s */
     KILL_MS = 10000,
     RECHECK_MS = 100,     /* when no event comes: some file systems have no inotify */
-    LOG_KEEP = 4 << 20    /* a log larger than this is renamed at the next start */
+    LOG_KEEP = 4 << 20    /* a log larger than this is put aside */
 };
 
 /* ---- waiting -------------------------------------------------------------------------------------------------- */
@@ -117,6 +117,27 @@ static int open_log(struct clusters *all, const char *dir, struct err *e)
     free(path);
     free(old);
     return fd;
+}
+
+void clusters_trim_logs(struct clusters *all)
+{
+    struct cluster_folders f;
+    struct err e;
+    err_init(&e);
+    if (!clusters_folders(all, &f, &e))
+        log_err("cluster", "logs", &e);
+    for (size_t i = 0; i < f.count; i++) {
+        char *dir = clusters_dir(all, f.uids[i]), *path = xasprintf("%s/log", dir);
+        err_init(&e);
+        server_user_enter(&all->user);
+        bool ok = fs_trim_log(path, LOG_KEEP, &e);
+        server_user_leave(&all->user);
+        if (!ok)
+            log_err("cluster", "a server's log", &e);
+        free(dir);
+        free(path);
+    }
+    cluster_folders_release(&f);
 }
 
 static bool launch(struct clusters *all, const char *dir, int alive, pid_t *pid, struct err *e)

@@ -24,7 +24,7 @@
 #include "workspace/lock.h"
 #include "workspace/workspace.h"
 
-enum { START_LIMIT_MS = 120000, LOOK_AGAIN_MS = 20, LOG_MOST = 8 << 20, FDS_FALLBACK = 65536 };
+enum { START_LIMIT_MS = 120000, LOOK_AGAIN_MS = 20, FDS_FALLBACK = 65536 };
 
 static const char up[] = "ok\n"; /* from a server that serves to who started it */
 
@@ -76,7 +76,7 @@ static int open_log(const char *state_dir, struct err *e)
 {
     char *path = xasprintf("%s/workspace.log", state_dir), *old = xasprintf("%s/workspace.log.1", state_dir);
     struct stat st;
-    if (stat(path, &st) == 0 && st.st_size > LOG_MOST)
+    if (stat(path, &st) == 0 && st.st_size > LOG_FILE_MOST)
         rename(path, old);
     int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     if (fd < 0)

@@ -170,6 +170,8 @@ static void *watch(void *arg)
         for (size_t i = 0; i < rows.count; i++)
             check_alive(all, &rows.rows[i], false);
         instance_rows_release(&rows);
+        clusters_trim_logs(all->clusters);
+        log_trim("workspace.log");
         err_init(&e);
     }
     return NULL;

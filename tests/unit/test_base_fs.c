@@ -217,6 +217,36 @@ static void test_list(void **state)
     assert_int_equal(e.code, ERR_IO);
 }
 
+/* Who appends goes on in the emptied file. */
+static void test_trim_log(void **state)
+{
+    (void)state;
+    struct err e;
+    struct stat st;
+    char old[300];
+    err_init(&e);
+    snprintf(old, sizeof old, "%s.1", in_root("trim"));
+    assert_true(fs_trim_log(in_root("trim"), 4, &e)); /* there is none */
+    int fd = open(in_root("trim"), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    assert_int_equal(write(fd, "1234", 4), 4);
+    assert_true(fs_trim_log(in_root("trim"), 4, &e));
+    assert_false(fs_exists(old));
+    assert_int_equal(write(fd, "5", 1), 1);
+    assert_true(fs_trim_log(in_root("trim"), 4, &e));
+    assert_int_equal(stat(old, &st), 0);
+    assert_int_equal(st.st_size, 5);
+    assert_int_equal(write(fd, "6", 1), 1);
+    assert_int_equal(stat(in_root("trim"), &st), 0);
+    assert_int_equal(st.st_size, 1);
+    /* No room for the copy: the log is emptied all the same. */
+    assert_int_equal(unlink(old) | mkdir(old, 0700), 0);
+    assert_int_equal(write(fd, "78901", 5), 5);
+    assert_false(fs_trim_log(in_root("trim"), 4, &e));
+    assert_int_equal(stat(in_root("trim"), &st), 0);
+    assert_int_equal(st.st_size, 0);
+    close(fd);
+}
+
 /* As the server's user, root's eyes do not count. */
 static void test_exists_as_another_user(void **state)
 {
@@ -252,7 +282,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_files), cmocka_unit_test(test_folders), cmocka_unit_test(test_state_dir), cmocka_unit_test(test_log),
-        cmocka_unit_test(test_list), cmocka_unit_test(test_exists_as_another_user),
+        cmocka_unit_test(test_list), cmocka_unit_test(test_trim_log), cmocka_unit_test(test_exists_as_another_user),
     };
     return cmocka_run_group_tests_name("base_fs", tests, set_up, tear_down);
 }

@@ -179,6 +179,24 @@ static void test_delete_all(void **state)
     free(path);
 }
 
+/* A server that runs for weeks writes at the end of its log, which is cut below it. */
+static void test_log_is_trimmed(void **state)
+{
+    (void)state;
+    struct stat st;
+    fixture_create(&f);
+    char *path = xasprintf("%s/instances/%s/log", f.dir, f.uid), *old = xasprintf("%s.1", path);
+    assert_int_equal(truncate(path, 64 << 20), 0); /* as if it had written that */
+    clusters_trim_logs(f.all);
+    assert_int_equal(stat(path, &st), 0);
+    assert_true(st.st_size < 1 << 20);
+    assert_int_equal(stat(old, &st), 0);
+    assert_int_equal(st.st_size, 64 << 20);
+    pg_close(login(&f));
+    free(path);
+    free(old);
+}
+
 static void test_cancelled(void **state)
 {
     (void)state;
@@ -260,6 +278,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_recycled_pid, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_half_deleted, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_delete_all, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_log_is_trimmed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_cancelled, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_killed_at_any_moment, set_up, tear_down),
     };

@@ -422,6 +422,16 @@ def test_the_environment_does_not_redirect_its_own_logins(space):
     assert Api.of(space).create("demo")["state"] == "AVAILABLE"
 
 
+def test_the_log_is_cut_while_it_runs(space):
+    space.run("start")
+    log = space.state_dir / "workspace.log"
+    os.truncate(log, 9 << 20)  # as if it had written that
+    assert wait_until(lambda: log.stat().st_size == 0)
+    assert (space.state_dir / "workspace.log.1").stat().st_size == 9 << 20
+    space.run("reset", "--yes")
+    assert list(space.state_dir.iterdir()) == []
+
+
 def test_it_does_not_keep_the_callers_pipes(space):
     """A caller that reads the output of `start` to its end is not held by the server."""
     done = subprocess.run([WORKSPACE, "start"], env=space.environ, capture_output=True, timeout=60)
