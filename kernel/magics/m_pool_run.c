@@ -9,16 +9,20 @@
 enum { SQL_MAX = 1 << 20 };
 
 static const char *number(struct magic_ctx *ctx, long long n) { return arena_printf(ctx->arena, "%lld", n); }
-static const char *milliseconds(struct magic_ctx *ctx, int64_t us) { return arena_printf(ctx->arena, "%.1f", (double)us / 1000); }
+/* Nothing that was done has no latency. */
+static const char *milliseconds(struct magic_ctx *ctx, const struct load_result *r, int64_t us)
+{
+    return r->done ? arena_printf(ctx->arena, "%.1f", (double)us / 1000) : "";
+}
 
 static void add_result(struct magic_ctx *ctx, struct table *t, const char *way, const struct load *l, const struct load_result *r)
 {
     double seconds = (double)r->us / 1e6;
     table_add_texts(t, (const char *const[]){
                            way, number(ctx, l->clients), number(ctx, r->done), number(ctx, r->failed),
-                           arena_printf(ctx->arena, "%.0f", seconds > 0 ? (double)r->done / seconds : 0), milliseconds(ctx, r->p50),
-                           milliseconds(ctx, r->p95), milliseconds(ctx, r->p99), milliseconds(ctx, r->most),
-                           milliseconds(ctx, r->wait_p95), number(ctx, r->waited), number(ctx, r->most_waiting),
+                           arena_printf(ctx->arena, "%.0f", seconds > 0 ? (double)r->done / seconds : 0), milliseconds(ctx, r, r->p50),
+                           milliseconds(ctx, r, r->p95), milliseconds(ctx, r, r->p99), milliseconds(ctx, r, r->most),
+                           milliseconds(ctx, r, r->wait_p95), number(ctx, r->waited), number(ctx, r->most_waiting),
                            number(ctx, r->backends)});
 }
 
