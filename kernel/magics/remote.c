@@ -146,12 +146,6 @@ bool remote_call(struct magic_ctx *ctx, enum dbx_route route, const struct dbx_p
     return c && dbx_call(c, route, params, request, response, ctx->cancel, e);
 }
 
-const char *remote_name(struct magic_ctx *ctx)
-{
-    struct session *s = ctx->session;
-    return remote_is_embedded(s) || !s->client ? "local workspace" : dbx_host(s->client);
-}
-
 const char *remote_me(struct magic_ctx *ctx, struct err *e)
 {
     struct session *s = ctx->session;

@@ -24,8 +24,6 @@ bool remote_call(struct magic_ctx *ctx, enum dbx_route route, const struct dbx_p
 void remote_choose(struct session *s, const char *target);
 /* The local workspace was chosen. */
 bool remote_is_embedded(const struct session *s);
-/* "local workspace", or the host. Only after remote_client. */
-const char *remote_name(struct magic_ctx *ctx);
 /* The caller's user name: e-mail or application id. Borrowed; NULL on failure. */
 const char *remote_me(struct magic_ctx *ctx, struct err *e);
 /* Who signs for the workspace's instances (sslrootcert): the CA file of the local one, in the cell's arena, else what this

@@ -80,12 +80,6 @@ static bool find(const char *command, struct request *r)
     return r->listing != NULL;
 }
 
-bool pg_describe_known(const char *command)
-{
-    struct request r;
-    return find(command, &r);
-}
-
 static bool list(struct pg_conn *conn, const struct request *r, const struct pg_pattern *p, bool has_pattern,
                  const struct pg_listing *out, struct cancel *c, struct err *e)
 {
@@ -130,14 +124,4 @@ bool pg_describe(struct pg_conn *conn, const char *command, const char *pattern,
         ok = list(conn, &r, &p, has_pattern, out, c, e);
     arena_release(&a);
     return ok;
-}
-
-void pg_conninfo(struct pg_conn *conn, struct buf *out)
-{
-    const char *host = pg_host(conn), *tls = pg_tls(conn);
-    buf_printf(out, "You are connected to database \"%s\" as user \"%s\" ", pg_dbname(conn), pg_user(conn));
-    buf_printf(out, host[0] == '/' ? "via socket in \"%s\"" : "on host \"%s\"", host);
-    buf_printf(out, " at port \"%s\".\n", pg_port(conn));
-    if (*tls)
-        buf_printf(out, "TLS connection (%s).\n", tls);
 }

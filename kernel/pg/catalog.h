@@ -30,11 +30,6 @@ struct pg_listing {
  * that fits; ERR_NOT_FOUND when none does. A list that is empty is no error. ERR_USAGE: unknown command, or a pattern with too many dots. */
 bool pg_describe(struct pg_conn *conn, const char *command, const char *pattern, const struct pg_listing *out,
                  struct cancel *c, struct err *e);
-/* Is this one of the commands above? */
-bool pg_describe_known(const char *command);
-
-/* Append what \conninfo says: who is connected to which database, where, and the TLS line when there is TLS. */
-void pg_conninfo(struct pg_conn *conn, struct buf *out);
 
 /* A psql name pattern as regular expressions ("^(…)$"); a part that matches everything or is not there: *part NULL.
  * Texts live in the arena. has_schema: there was a dot. ERR_USAGE for more than one dot. */

@@ -266,14 +266,6 @@ static void test_messages(void **state)
     assert_non_null(strstr(buf_str(&u.text), "sku|text||not null||extended|||the key\n"));
     assert_non_null(strstr(buf_str(&u.text), "Access method: heap\n"));
     buf_release(&u.text);
-    struct buf info;
-    buf_init(&info, 1000);
-    pg_conninfo(conn, &info);
-    char want[200];
-    snprintf(want, sizeof want, "You are connected to database \"postgres\" as user \"learner\" via socket in \"%s\" at port \"5432\".\n",
-             cluster.dir);
-    assert_string_equal(buf_str(&info), want);
-    buf_release(&info);
 }
 
 static void check_pattern(const char *text, const char *schema, const char *name)
