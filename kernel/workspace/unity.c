@@ -267,19 +267,31 @@ static bool managed_tables(struct workspace *ws, const char *catalog, const char
     return ok;
 }
 
+/* A list that did not get to its end is not handed out: its caller sees an empty one. */
+static bool whole(const struct model *of, struct model_list *list, bool ok)
+{
+    for (size_t i = 0; !ok && i < list->count; i++)
+        model_release(of, (char *)list->items + i * of->size);
+    if (!ok) {
+        free(list->items);
+        *list = (struct model_list){0};
+    }
+    return ok;
+}
+
 bool unity_schemas(struct workspace *ws, const struct catalog_row *catalog, const char *name, const struct page *page,
                    struct model_list *out, bool *more, struct err *e)
 {
     struct reading rd = {.ws = ws, .catalog = catalog, .left = name ? 1 : page->limit, .out = out, .e = e};
     *more = false;
     if (!catalog->uid[0])
-        return managed_schemas(ws, catalog->name, name, page, out, more, e);
+        return whole(&model_schema_info, out, managed_schemas(ws, catalog->name, name, page, out, more, e));
     char limit[24];
     snprintf(limit, sizeof limit, "%zu", name ? (size_t)1 : page->limit + 1);
     const char *one[] = {name}, *many[] = {name ? NULL : page->after, limit};
     bool ok = name ? read_rows(&rd, sql_uc_schema, one, 1, on_schema) : read_rows(&rd, sql_uc_schemas, many, 2, on_schema);
     *more = rd.more;
-    return ok;
+    return whole(&model_schema_info, out, ok);
 }
 
 bool unity_tables(struct workspace *ws, const struct catalog_row *catalog, const char *schema, const char *name,
@@ -289,11 +301,11 @@ bool unity_tables(struct workspace *ws, const struct catalog_row *catalog, const
                          .left = name ? 1 : page->limit, .out = out, .e = e};
     *more = false;
     if (!catalog->uid[0])
-        return managed_tables(ws, catalog->name, schema, name, page, out, more, e);
+        return whole(&model_table_info, out, managed_tables(ws, catalog->name, schema, name, page, out, more, e));
     char limit[24];
     snprintf(limit, sizeof limit, "%zu", name ? (size_t)1 : page->limit + 1);
     const char *params[] = {schema, name ? "" : page->after, limit, name};
     bool ok = read_rows(&rd, sql_uc_tables, params, 4, on_table);
     *more = rd.more;
-    return ok;
+    return whole(&model_table_info, out, ok);
 }

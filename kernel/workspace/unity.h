@@ -22,7 +22,7 @@ struct pg_conn;
 bool unity_catalog(struct workspace *ws, const char *name, struct catalog_row *out, struct err *e);
 
 /* Both below: ERR_INVALID_STATE when the catalog's instance is not AVAILABLE, ERR_NOT_FOUND when the database is gone.
- * name NULL: a page of them. Appends; *more: there are others behind. */
+ * name NULL: a page of them. *out: an empty list, filled, empty again on failure; *more: there are others behind. */
 bool unity_schemas(struct workspace *ws, const struct catalog_row *catalog, const char *name, const struct page *page,
                    struct model_list *out, bool *more, struct err *e);
 /* name NULL: a page of them, without constraints. name: that table with constraints, or nothing. */
