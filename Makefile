@@ -174,9 +174,13 @@ venv: ## the Python environment of the lab, from its lock file
 venv-test:
 	@PYTHON=$(PYTHON) sh docker/python/venv.sh $(VENV) test
 
-# $(call put_spec,DIRECTORY,PROGRAM)
-put_spec = mkdir -p '$(1)' && cp $(SPEC_PNG) '$(1)/' && \
-           sed 's|@KERNEL@|$(2)|' $(SPEC)/kernel.json.in >'$(1)/kernel.json'
+# $(call put_spec,DIRECTORY,PROGRAM); the path goes into JSON as it is, whatever is in it
+quoted   = '$(subst ','\'',$(1))'
+put_spec = mkdir -p $(call quoted,$(1)) && cp $(SPEC_PNG) $(call quoted,$(1)/) && \
+           KERNEL=$(call quoted,$(2)) awk 'BEGIN { k = ENVIRON["KERNEL"]; gsub(/[\\"]/, "\\\\&", k) } \
+             { at = index($$0, "@KERNEL@") } \
+             at { $$0 = substr($$0, 1, at - 1) k substr($$0, at + 8) } { print }' \
+             $(SPEC)/kernel.json.in >$(call quoted,$(1)/kernel.json)
 
 kernelspec: build
 	@$(call put_spec,$(VENV)/share/jupyter/kernels/lakebase,$(CURDIR)/$(BIN)/lakebase-kernel)
@@ -186,8 +190,8 @@ lab: ## set up what is missing, then open JupyterLab on the notebooks (LAB_ARGS=
 	@LAB_PORT='$(LAB_PORT)' exec sh docker/lab.sh $(LAB_ARGS)
 
 install: build ## programs and kernelspec under $(DESTDIR)$(PREFIX)
-	install -d '$(DESTDIR)$(PREFIX)/bin'
-	install -m 755 $(PROGRAMS) '$(DESTDIR)$(PREFIX)/bin/'
+	install -d $(call quoted,$(DESTDIR)$(PREFIX)/bin)
+	install -m 755 $(PROGRAMS) $(call quoted,$(DESTDIR)$(PREFIX)/bin/)
 	$(call put_spec,$(DESTDIR)$(PREFIX)/share/jupyter/kernels/lakebase,$(PREFIX)/bin/lakebase-kernel)
 
 # ---- checks ---------------------------------------------------------------------------------------

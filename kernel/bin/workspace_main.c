@@ -257,6 +257,10 @@ int main(int argc, char **argv)
     } else {
         err_hint(&e, "lakebase-workspace %s --help lists the options", c->name);
     }
+    if ((fflush(stdout) != 0 || ferror(stdout)) && status == EXIT_SUCCESS) { /* `env >FILE` on a full disk */
+        err_set(&e, ERR_IO, "the output cannot be written");
+        status = EXIT_FAILURE;
+    }
     if (e.code)
         fprintf(stderr, "lakebase-workspace: %s%s%s%s\n", e.text, e.hint[0] ? " (" : "", e.hint, e.hint[0] ? ")" : "");
     return status;

@@ -2,6 +2,7 @@
 
 apt, dpkg, sudo, jupyter are replaced by small recorders on PATH: what is tested is what the scripts ask of them.
 """
+import json
 import os
 import re
 import subprocess
@@ -261,3 +262,12 @@ def test_runtime_packages_names_a_missing_library(tools):
     tools.add("ldd", "echo 'libgone.so.1 => not found'")
     done = tools.run("sh", str(DOCKER / "runtime-packages.sh"), sys.executable)
     assert done.returncode == 1 and "libgone.so.1" in done.stderr
+
+
+def test_the_kernelspec_of_an_odd_path(tmp_path):
+    odd = """/opt/a&b|c "d" it's \\1,x"""
+    done = subprocess.run(["make", "install", f"DESTDIR={tmp_path}", f"PREFIX={odd}"], cwd=ROOT, text=True,
+                          capture_output=True, timeout=600)
+    assert done.returncode == 0, done.stderr
+    spec = json.loads((tmp_path / odd[1:] / "share/jupyter/kernels/lakebase/kernel.json").read_text())
+    assert spec["argv"] == [f"{odd}/bin/lakebase-kernel", "-f", "{connection_file}"]

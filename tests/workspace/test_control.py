@@ -432,6 +432,14 @@ def test_the_log_is_cut_while_it_runs(space):
     assert list(space.state_dir.iterdir()) == []
 
 
+@pytest.mark.parametrize("command", [["env"], ["status"], ["help"], ["env", "--json"]])
+def test_output_that_cannot_be_written(space, command):
+    space.run("start")
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([WORKSPACE, *command], env=space.environ, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 1 and "output cannot be written" in done.stderr and done.stderr.count("\n") == 1
+
+
 def test_it_does_not_keep_the_callers_pipes(space):
     """A caller that reads the output of `start` to its end is not held by the server."""
     done = subprocess.run([WORKSPACE, "start"], env=space.environ, capture_output=True, timeout=60)
