@@ -192,7 +192,9 @@ static bool check_value(struct parser *p, const struct arg_row *row, const char 
         return true;
     }
     if ((row->min || row->max) && (*number < row->min || *number > row->max))
-        return refuse(p, row, *text, arena_printf(p->arena, "is between %lld and %lld", row->min, row->max));
+        return refuse(p, row, *text, arena_printf(p->arena, row->type == ARG_DURATION ? "is between %lld and %lld ms"
+                                                                                      : "is between %lld and %lld",
+                                                  row->min, row->max));
     return true;
 }
 

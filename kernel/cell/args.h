@@ -29,7 +29,7 @@ struct arg_row {
     bool positional;
     enum arg_type type;
     unsigned flags;
-    long long min, max;         /* ARG_INT; both 0: no range */
+    long long min, max;         /* ARG_INT, and ARG_DURATION in ms; both 0: no range */
     const char *const *choices; /* ARG_CHOICE; NULL-terminated, also offered by completion for ARG_WORD */
     const char *keyword;        /* a positional that must be announced by this word: "as" in `… as ALIAS`; else NULL */
     const char *placeholder;    /* "N", "NAME"; NULL: upper-case name */

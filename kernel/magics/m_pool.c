@@ -143,7 +143,10 @@ static void status_rows(struct magic_ctx *ctx, const struct notebook_pool *p, co
 static bool run_status(struct magic_ctx *ctx, const struct args *args, struct err *e)
 {
     struct pool_stats s;
-    struct notebook_pool *p = pools_find(ctx->session, args_get(args, "name"), e);
+    const char *name = args_get(args, "name");
+    if (!name)
+        return run_list(ctx, args, e);
+    struct notebook_pool *p = pools_find(ctx->session, name, e);
     if (!p)
         return false;
     pool_stats(p->pool, &s);
@@ -196,11 +199,14 @@ static bool run_verdict(struct magic_ctx *ctx, const struct args *args, struct e
 static const struct arg_row open_rows[] = {
     {.name = "min", .type = ARG_INT, .min = 0, .max = 100, .help = "connections kept ready; 1 when not given"},
     {.name = "max", .type = ARG_INT, .min = 1, .max = 100, .help = "connections at most; 8 when not given"},
-    {.name = "timeout", .type = ARG_DURATION, .placeholder = "T", .help = "how long a checkout waits for a connection; 30s when not given"},
+    {.name = "timeout", .type = ARG_DURATION, .min = 1, .max = POOL_TIME_MAX_MS, .placeholder = "T",
+     .help = "how long a checkout waits for a connection; 30s when not given"},
     {.name = "max-waiting", .type = ARG_INT, .min = 0, .max = 100000, .placeholder = "N",
      .help = "checkouts in the queue at most, further ones are refused at once; 0: no limit"},
-    {.name = "max-lifetime", .type = ARG_DURATION, .placeholder = "T", .help = "age at which a connection is replaced; 50m when not given"},
-    {.name = "max-idle", .type = ARG_DURATION, .placeholder = "T", .help = "idle time after which one above min is closed; 5m when not given"},
+    {.name = "max-lifetime", .type = ARG_DURATION, .min = 1, .max = POOL_TIME_MAX_MS, .placeholder = "T",
+     .help = "age at which a connection is replaced; 50m when not given"},
+    {.name = "max-idle", .type = ARG_DURATION, .min = 1, .max = POOL_TIME_MAX_MS, .placeholder = "T",
+     .help = "idle time after which one above min is closed; 5m when not given"},
     {.name = "reset", .type = ARG_CHOICE, .choices = resets,
      .help = "what a returned session forgets: what its statements may have left (smart, the default), only an open transaction "
              "(rollback), or all (discard: DISCARD ALL each time)"},
@@ -209,7 +215,8 @@ static const struct arg_row open_rows[] = {
     {.name = "replace", .type = ARG_FLAG, .help = "close a pool of that name first"},
     NAME_ROW, END};
 static const struct arg_row status_rows_[] = {
-    {.name = "all", .letter = 'a', .type = ARG_FLAG, .help = "also what depends on timing: waits, connects"}, NAME_ROW, END};
+    {.name = "all", .letter = 'a', .type = ARG_FLAG, .help = "also what depends on timing: waits, connects"},
+    {.name = "name", .positional = true, .type = ARG_WORD, .help = "the pool; without it all are listed"}, END};
 static const struct arg_row close_rows[] = {
     {.name = "if-exists", .type = ARG_FLAG, .help = "a pool that is not open is no error"}, NAME_ROW, END};
 static const struct arg_row name_rows[] = {NAME_ROW, END};

@@ -108,7 +108,8 @@ static bool run_clients(struct magic_ctx *ctx, const struct args *args, struct e
 static const struct arg_row run_rows[] = {
     {.name = "clients", .type = ARG_INT, .min = 1, .max = LOAD_CLIENTS_MAX, .placeholder = "N", .help = "clients at once, each a thread; 8 when not given"},
     {.name = "calls", .type = ARG_INT, .min = 1, .max = 100000, .placeholder = "M", .help = "calls of each client; 10 when not given"},
-    {.name = "timeout", .type = ARG_DURATION, .placeholder = "T", .help = "how long a checkout waits; the pool's own when not given"},
+    {.name = "timeout", .type = ARG_DURATION, .min = 1, .max = POOL_TIME_MAX_MS, .placeholder = "T",
+     .help = "how long a checkout waits; the pool's own when not given"},
     {.name = "compare", .type = ARG_FLAG, .help = "the same again with a new connection for each call"},
     NAME_ROW, END};
 

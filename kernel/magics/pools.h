@@ -11,7 +11,7 @@
 #include "magics/session.h"
 #include "pg/pool.h"
 
-enum { POOLS_MAX = 20 };
+enum { POOLS_MAX = 20, POOL_TIME_MAX_MS = 24 * 60 * 60 * 1000 };
 
 /* One pool with what its connections need; the token of an instance is asked for again before it ends. */
 struct notebook_pool {
