@@ -88,7 +88,7 @@ static struct member *wait_in_queue(struct pool *p, struct waiter *w, int timeou
     } else if (left || why.code == ERR_CANCELLED) {
         if (m) {
             p->stats.checkouts--;
-            pool_put(p, m);
+            pool_put(p, m, p->o.now_ms());
         }
         m = NULL;
         p->stats.cancelled++;
@@ -100,23 +100,26 @@ static struct member *wait_in_queue(struct pool *p, struct waiter *w, int timeou
     return m;
 }
 
-/* Without a queue it costs one lock; the event is made for those who wait. */
-static struct member *get_member(struct pool *p, bool first, int timeout_ms, int limit, struct cancel *c, struct err *e)
+/* Without a queue it costs one lock; the event, and the clock, are for those who wait. *end: 0 until then. */
+static struct member *get_member(struct pool *p, bool first, int limit, int64_t *end, struct cancel *c, struct err *e)
 {
     struct waiter w = {.fd = -1};
     bool queued;
-    err_init(&w.why);
-    struct member *m = enter(p, &w, first, timeout_ms, &queued, e);
+    struct member *m = enter(p, &w, first, limit, &queued, e);
     if (m || e->code)
         return m;
+    int64_t now = clock_mono_ms();
+    *end = *end ? *end : now + limit;
+    int left = *end > now ? (int)(*end - now) : 1;
+    err_init(&w.why);
     w.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (w.fd < 0) {
         err_errno(e, errno, "no event for a checkout");
         return NULL;
     }
-    m = enter(p, &w, first, timeout_ms, &queued, e);
+    m = enter(p, &w, first, left, &queued, e);
     if (queued)
-        m = wait_in_queue(p, &w, timeout_ms, limit, c, e);
+        m = wait_in_queue(p, &w, left, limit, c, e);
     close(w.fd);
     return m;
 }
@@ -137,9 +140,7 @@ struct pg_conn *pool_checkout(struct pool *p, int timeout_ms, struct cancel *c, 
     if (!cancel_check(c, e))
         return NULL;
     for (bool again = false;; again = true) {
-        int64_t now = clock_mono_ms();
-        end = again ? end : now + limit;
-        struct member *m = get_member(p, again, end > now ? (int)(end - now) : 0, limit, c, e);
+        struct member *m = get_member(p, again, limit, &end, c, e);
         if (!m)
             return NULL;
         if (p->ops->alive(m->conn))
@@ -170,9 +171,10 @@ void pool_return(struct pool *p, struct pg_conn *conn)
     pthread_mutex_lock(&p->lock);
     p->stats.rollbacks += (done & POOL_ROLLED_BACK) != 0;
     p->stats.resets += (done & POOL_WAS_RESET) != 0;
-    bool over = p->o.now_ms() >= m->dies_at || p->stats.closing;
+    int64_t now = p->o.now_ms();
+    bool over = now >= m->dies_at || p->stats.closing;
     if ((done & POOL_CLEAN) && !over) {
-        pool_put(p, m);
+        pool_put(p, m, now);
     } else {
         pool_move(p, m, MEMBER_CLOSING);
         pool_discard(p, m, !(done & POOL_CLEAN) ? POOL_CLOSED_BROKEN : p->stats.closing ? POOL_CLOSED_END : m->why);

@@ -1,7 +1,7 @@
 /*
  * A connection pool over pg/conn.h, for threads. A checkout gets an idle connection, or waits in a queue and is served in
  * the order of coming (FIFO): a returned connection goes straight to the oldest waiter, and nobody overtakes. Connections
- * are made by a thread of the pool, never by the caller, so a checkout is bounded by its own time limit only.
+ * are made by threads of the pool, never by the caller, so a checkout is bounded by its own time limit only.
  *
  * Rules and their reasons come from the pools of psycopg, pgx, HikariCP and PgBouncer: lifetimes are enforced at the
  * checkout, a dead connection is noticed there without a round trip, and what a borrower left in its session (an open
@@ -44,14 +44,14 @@ struct pool_options {
     int max_idle_ms;        /* one that idles longer is closed, down to min_size; 5 min */
     int reset_timeout_ms;   /* silence of the server during a reset after which the connection is given up; 2 s */
     enum pool_reset reset;
-    /* Open one connection, with the credentials of this moment: it is asked each time, so a renewed token is used. On the
-     * pool's own thread; the token fires when the pool closes. It must not call the pool. */
+    /* Open one connection, with the credentials of this moment: it is asked each time, so a renewed token is used. On
+     * threads of the pool, several at once; the token fires when the pool closes. It must not call the pool. */
     struct pg_conn *(*connect)(void *self, struct cancel *c, struct err *e);
     void *self;
     int64_t (*now_ms)(void); /* the clock of ages and pauses; NULL: clock_mono_ms */
 };
 
-/* Start the pool's thread; min_size connections are made in the background. NULL with ERR_INVALID_PARAMETER for a name,
+/* Start the pool's threads; min_size connections are made in the background. NULL with ERR_INVALID_PARAMETER for a name,
  * sizes or times that make no sense. */
 struct pool *pool_open(const struct pool_options *o, struct err *e);
 /* Until min_size connections are there. ERR_TIMEOUT, ERR_CANCELLED, ERR_POOL_CLOSED, or the error of the last attempt to

@@ -28,15 +28,19 @@ static bool check(const struct pool_options *o, struct err *e)
     return true;
 }
 
-/* The maker takes no signals that the process handles elsewhere. */
-static int start_maker(struct pool *p)
+/* They take no signals that the process handles elsewhere. One is enough to go on with. */
+static int start_makers(struct pool *p)
 {
     sigset_t all, was;
+    int rc = 0;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &was);
-    int rc = pthread_create(&p->maker, NULL, pool_maker, p);
+    while (rc == 0 && p->n_makers < POOL_MAKERS && p->n_makers < p->o.max_size) {
+        rc = pthread_create(&p->makers[p->n_makers], NULL, pool_maker, p);
+        p->n_makers += rc == 0;
+    }
     pthread_sigmask(SIG_SETMASK, &was, NULL);
-    return rc;
+    return p->n_makers ? 0 : rc;
 }
 
 static void init(struct pool *p, const struct pool_options *o, const struct pool_ops *ops)
@@ -76,7 +80,7 @@ struct pool *pool_open_over(const struct pool_options *o, const struct pool_ops 
     struct pool *p = xcalloc(1, sizeof *p);
     init(p, o, ops);
     p->stop = stop;
-    int rc = start_maker(p);
+    int rc = start_makers(p);
     if (rc == 0)
         return p;
     err_errno(e, rc, "no thread for pool '%s'", p->name);
@@ -132,7 +136,7 @@ static bool wait_for_members(struct pool *p, int64_t end)
             pool_discard(p, m, m->why);
             continue;
         }
-        if ((!p->members && p->maker_ended) || left <= 0)
+        if ((!p->members && p->makers_ended) || left <= 0)
             return !p->members;
         pool_pause(p, left);
     }
@@ -170,9 +174,10 @@ bool pool_close(struct pool *p, int deadline_ms)
     if (mine) {
         pthread_mutex_unlock(&p->lock);
         cancel_fire(&p->stop);
-        pthread_join(p->maker, NULL);
+        for (int i = 0; i < p->n_makers; i++)
+            pthread_join(p->makers[i], NULL);
         pthread_mutex_lock(&p->lock);
-        p->maker_ended = true;
+        p->makers_ended = true;
         pthread_cond_broadcast(&p->changed);
     }
     bool all = wait_for_members(p, clock_mono_ms() + deadline_ms);

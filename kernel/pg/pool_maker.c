@@ -1,6 +1,6 @@
 /*
- * The pool's own thread: it makes connections when they are wanted, tries again with growing pauses when that fails, and
- * closes what idled or lived too long. How many are wanted is decided in one place from what is there now, so demand that
+ * The pool's own threads (a few, all alike): they make connections when they are wanted, try again with growing pauses when
+ * that fails, and close what idled or lived too long. How many are wanted is decided in one place from what is there now, so demand that
  * went away while a connection was being made leaves no mark.
  */
 #include <stdlib.h>
@@ -12,13 +12,14 @@
 enum { BACKOFF_FIRST_MS = 200, BACKOFF_MOST_MS = 15000, LOOK_LEAST_MS = 100, LOOK_MOST_MS = 10000 };
 
 /* For those lent and those waiting, at least min, at most max. One that is being closed still takes its place, but is no
- * help to anybody. Under the lock. */
+ * help to anybody. Up to min they are made side by side, above it one at a time: a short spike is served by what comes
+ * back. Under the lock. */
 static bool wants_one(const struct pool *p)
 {
-    int places = pool_places(p), wanted = p->n[MEMBER_BUSY] + p->waiting;
-    if (wanted < p->o.min_size)
-        wanted = p->o.min_size;
-    return !p->stats.closing && places < p->o.max_size && places - p->n[MEMBER_CLOSING] < wanted;
+    int places = pool_places(p), useful = places - p->n[MEMBER_CLOSING];
+    if (p->stats.closing || places >= p->o.max_size)
+        return false;
+    return useful < p->o.min_size || (p->n[MEMBER_MAKING] == 0 && useful < p->n[MEMBER_BUSY] + p->waiting);
 }
 
 /* How long to wait before the next attempt. Those who wait for one do not pay the whole pause of an outage. */
@@ -35,12 +36,13 @@ static void made(struct pool *p, struct member *m, struct pg_conn *conn)
     /* Less up to 10 %, so that connections made together do not end together. */
     int64_t spread = (int64_t)(p->stats.connects * 7919 % 101) * p->o.max_lifetime_ms / 1000;
     m->conn = conn;
-    m->dies_at = p->o.now_ms() + p->o.max_lifetime_ms - spread;
+    int64_t now = p->o.now_ms();
+    m->dies_at = now + p->o.max_lifetime_ms - spread;
     m->why = POOL_CLOSED_LIFETIME;
     p->stats.connects++;
     p->failures = 0;
     err_init(&p->last_error);
-    pool_put(p, m);
+    pool_put(p, m, now);
 }
 
 static void not_made(struct pool *p, struct member *m, const struct err *e)

@@ -1,5 +1,5 @@
 /* What the files of the pool share: pool.c (checkout, return), pool_queue.c (members and waiters under the lock),
- * pool_maker.c (the pool's thread), pool_life.c (opening, closing), pool_reset.c (what is done to a connection). */
+ * pool_maker.c (the pool's threads), pool_life.c (opening, closing), pool_reset.c (what is done to a connection). */
 #ifndef PG_POOL_PARTS_H
 #define PG_POOL_PARTS_H
 
@@ -7,7 +7,7 @@
 
 #include "pg/pool.h"
 
-enum { POOL_CANCEL_MS = 1000, POOL_GRACE_MS = 2000, POOL_FAIL_FAST_MS = 1000 };
+enum { POOL_CANCEL_MS = 1000, POOL_GRACE_MS = 2000, POOL_FAIL_FAST_MS = 1000, POOL_MAKERS = 3 };
 
 /* pool_move alone changes it. RESETTING and CLOSING: the thread that moved it there works on it, without the lock. */
 enum member_state { MEMBER_MAKING, MEMBER_IDLE, MEMBER_BUSY, MEMBER_RESETTING, MEMBER_CLOSING, MEMBER_STATES };
@@ -52,11 +52,12 @@ struct pool {
     struct pool_options o; /* with the defaults filled in */
     const struct pool_ops *ops;
     char *name;
-    struct cancel stop;     /* interrupts the maker's connect */
-    pthread_t maker;
+    struct cancel stop;     /* interrupts the makers' connects */
+    pthread_t makers[POOL_MAKERS];
+    int n_makers;
     pthread_mutex_t lock;   /* around everything below */
-    pthread_cond_t changed; /* work for the maker, or something that pool_wait and pool_close look for */
-    bool maker_ended;
+    pthread_cond_t changed; /* work for the makers, or something that pool_wait and pool_close look for */
+    bool makers_ended;
     struct member *members;
     int n[MEMBER_STATES];
     struct member *idle;     /* the one used last first */
@@ -75,7 +76,7 @@ struct member *pool_new_member(struct pool *p);  /* MAKING */
 void pool_drop(struct pool *p, struct member *m); /* out of the list; the caller frees it */
 struct member *pool_take_idle(struct pool *p);   /* BUSY; NULL: none that is good */
 struct member *pool_take_over(struct pool *p);   /* CLOSING: an idle one whose time is over; NULL: none */
-void pool_put(struct pool *p, struct member *m); /* free: to the oldest waiter, or idle */
+void pool_put(struct pool *p, struct member *m, int64_t now); /* free: to the oldest waiter, or idle */
 void pool_enqueue(struct pool *p, struct waiter *w, bool first);
 bool pool_dequeue(struct pool *p, struct waiter *w); /* false: it was served or failed before */
 void pool_fail_waiters(struct pool *p, const struct err *why);
@@ -87,7 +88,7 @@ void *pool_maker(void *pool);
 /* Close a member that is CLOSING and count it. The lock is held on entry and exit, not in between. */
 void pool_discard(struct pool *p, struct member *m, enum pool_closed why);
 void pool_pause(struct pool *p, int64_t ms); /* on `changed`; under the lock */
-void pool_look(struct pool *p);              /* the maker looks at ages now; for tests that moved the clock */
+void pool_look(struct pool *p);              /* the makers look at ages now; for tests that moved the clock */
 
 /* ---- pool_reset.c: what a statement may leave in a session ---- */
 enum {

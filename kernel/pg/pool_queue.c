@@ -129,7 +129,8 @@ void pool_enqueue(struct pool *p, struct waiter *w, bool first)
         p->stats.most_waiting = p->waiting;
     if (p->waiting > p->stats.recent_most_waiting)
         p->stats.recent_most_waiting = p->waiting;
-    pthread_cond_broadcast(&p->changed); /* the maker may make one more */
+    if (pool_places(p) < p->o.max_size) /* else the maker can do nothing, and need not wake for each of them */
+        pthread_cond_broadcast(&p->changed);
 }
 
 bool pool_dequeue(struct pool *p, struct waiter *w)
@@ -156,10 +157,10 @@ void pool_fail_waiters(struct pool *p, const struct err *why)
     }
 }
 
-void pool_put(struct pool *p, struct member *m)
+void pool_put(struct pool *p, struct member *m, int64_t now)
 {
     struct waiter *w = p->waiters;
-    m->since = p->o.now_ms();
+    m->since = now;
     if (!w) {
         pool_move(p, m, MEMBER_IDLE);
         if (p->stats.closing)

@@ -118,7 +118,7 @@ static void test_a_dead_one_costs_no_turn(void **state)
     atomic_store(&fake_of(conn)->comes_back, POOL_CLEAN);
     /* It dies after its return was looked at: hand it over as it is. */
     pthread_mutex_lock(&p->lock);
-    pool_put(p, p->members);
+    pool_put(p, p->members, fake_now());
     pthread_mutex_unlock(&p->lock);
     UNTIL(p, s, s.making == 1 && s.waiting == 3);
     assert_int_equal(s.closed[POOL_CLOSED_LOST], 1);
