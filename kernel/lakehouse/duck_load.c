@@ -3,11 +3,14 @@
  * C API but wants a few symbols of libpython: that is opened before it, globally, and never initialised.
  */
 #include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <glob.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/buf.h"
 #include "base/fs.h"
@@ -116,7 +119,25 @@ char *duck_find_library(const char *library, struct err *e)
     return path;
 }
 
+int lake_open_library(struct err *e)
+{
+    char *path = duck_find_library(NULL, e);
+    int fd = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+    if (path && fd < 0)
+        err_errno(e, errno, "cannot open the lakehouse engine '%s'", path);
+    free(path);
+    return fd;
+}
+
 /* ---- loading ---- */
+/* Where an open file lies, when the path is one ("/proc/self/fd/7"): the name tells which Python the module is for. */
+static char *real_path(const char *path)
+{
+    char real[4096];
+    ssize_t n = strncmp(path, "/proc/self/fd/", strlen("/proc/self/fd/")) == 0 ? readlink(path, real, sizeof real) : -1;
+    return n > 0 && (size_t)n < sizeof real ? xstrndup(real, (size_t)n) : xstrdup(path);
+}
+
 static bool open_named(const char *path)
 {
     return dlopen(path, RTLD_NOW | RTLD_GLOBAL) != NULL;
@@ -188,11 +209,13 @@ static bool fetch_functions(void *lib, const char *path, struct err *e)
 static bool load(const char *library, struct err *e)
 {
     char *path = duck_find_library(library, e);
-    bool ok = path && open_python(path, e);
+    char *real = path ? real_path(path) : NULL;
+    bool ok = path && open_python(real, e);
     void *lib = ok ? dlopen(path, RTLD_NOW | RTLD_LOCAL) : NULL;
     if (ok && !lib)
         ok = err_set(e, ERR_CONFIG, "cannot load the lakehouse engine: %s", dlerror());
-    ok = ok && fetch_functions(lib, path, e);
+    ok = ok && fetch_functions(lib, real, e);
+    free(real);
     free(path);
     return ok;
 }

@@ -28,6 +28,9 @@ struct lake_options {
 struct lake *lake_open(const struct lake_options *o, struct err *e);
 void lake_close(struct lake *l);
 const char *lake_library_version(const struct lake *l); /* "v1.5.6" */
+/* The engine's file, open for reading and to be closed by the caller: for a process of another user, which takes it as
+ * `library` "/proc/self/fd/N" and need not reach the folder. -1: ERR_CONFIG as in lake_open. */
+int lake_open_library(struct err *e);
 
 /* ---- streams ---- */
 struct lake_column {

@@ -36,7 +36,7 @@ struct spawn {
     const char *const *envp;
     const char *cwd;
     int out;       /* standard output and error */
-    int keep;      /* inherited by the program and its children; -1: nothing */
+    int keep[2];   /* inherited by the program and its children; -1: nothing */
     bool tied;     /* dies with the thread that started it */
     const struct server_user *user;
 };

@@ -48,7 +48,7 @@ static void first_line(const char *path, const char *arg, char out[512])
     err_init(&ignored);
     out[0] = '\0';
     int fd = memfd_create("output", MFD_CLOEXEC);
-    struct spawn s = {.argv = argv, .envp = envp, .cwd = "/", .out = fd, .keep = -1, .tied = true, .user = &nobody_else};
+    struct spawn s = {.argv = argv, .envp = envp, .cwd = "/", .out = fd, .keep = {-1, -1}, .tied = true, .user = &nobody_else};
     if (fd >= 0 && spawn_wait(&s, NULL, NULL, &ignored)) {
         ssize_t n = pread(fd, out, 511, 0);
         out[n > 0 ? n : 0] = '\0';

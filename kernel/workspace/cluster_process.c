@@ -145,7 +145,7 @@ static bool launch(struct clusters *all, const char *dir, int alive, pid_t *pid,
     char *data = xasprintf("%s/data", dir), **env = conf_env(all);
     const char *argv[] = {all->prefix.postgres, "-D", data, NULL};
     int log = open_log(all, dir, e);
-    struct spawn s = {.argv = argv, .envp = (const char *const *)env, .cwd = data, .out = log, .keep = alive,
+    struct spawn s = {.argv = argv, .envp = (const char *const *)env, .cwd = data, .out = log, .keep = {alive, -1},
                       .user = &all->user};
     bool ok = log >= 0 && spawn_start(&s, pid, e);
     if (ok)

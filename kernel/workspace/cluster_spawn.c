@@ -47,8 +47,10 @@ static void child(const struct spawn *s, int null, pid_t parent)
 #ifdef SYS_close_range
     syscall(SYS_close_range, 3u, ~0u, CLOEXEC_RANGE); /* ours are marked; this is for a library that forgot */
 #endif
-    if (s->keep >= 0 && fcntl(s->keep, F_SETFD, 0) != 0)
-        return;
+    for (size_t i = 0; i < ARRAY_LEN(s->keep); i++) {
+        if (s->keep[i] >= 0 && fcntl(s->keep[i], F_SETFD, 0) != 0)
+            return;
+    }
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     execve(s->path ? s->path : s->argv[0], (char *const *)(uintptr_t)s->argv, (char *const *)(uintptr_t)s->envp);

@@ -33,7 +33,7 @@ static bool run_initdb(struct clusters *all, const char *dir, struct cancel *c, 
     server_user_enter(&all->user);
     int out = open(log, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     server_user_leave(&all->user);
-    struct spawn s = {.argv = argv, .envp = (const char *const *)env, .cwd = dir, .out = out, .keep = -1, .tied = true,
+    struct spawn s = {.argv = argv, .envp = (const char *const *)env, .cwd = dir, .out = out, .keep = {-1, -1}, .tied = true,
                       .user = &all->user};
     bool ok = out >= 0 ? spawn_wait(&s, log, c, e) : err_errno(e, errno, "cannot write '%s'", log);
     if (out >= 0)

@@ -25,6 +25,7 @@
 #include "base/jx.h"
 #include "base/log.h"
 #include "base/xalloc.h"
+#include "lakehouse/lake.h"
 #include "workspace/cluster_parts.h"
 #include "workspace/worker_frame.h"
 #include "workspace/workspace.h"
@@ -81,19 +82,34 @@ static bool passes(const char *entry)
                                            "ASAN_OPTIONS=", "UBSAN_OPTIONS=", "TSAN_OPTIONS=", "LSAN_OPTIONS="};
     for (size_t i = 0; i < ARRAY_LEN(prefixes); i++) {
         if (strncmp(entry, prefixes[i], strlen(prefixes[i])) == 0)
-            return strncmp(entry, "LAKEBASE_STATE_DIR=", 19) != 0;
+            return strncmp(entry, "LAKEBASE_STATE_DIR=", 19) != 0 && strncmp(entry, "LAKEBASE_DUCKDB=", 16) != 0;
     }
     return false;
+}
+
+/* The engine as an open file: the environment that it lies in may be closed to the server user, as /root is. NULL: there
+ * is none that we can open, and the worker says so. */
+static char *pass_library(int *fd)
+{
+    struct err ignored;
+    err_init(&ignored);
+    *fd = lake_open_library(&ignored);
+    const char *named = getenv("LAKEBASE_DUCKDB");
+    if (*fd >= 0)
+        return xasprintf("LAKEBASE_DUCKDB=/proc/self/fd/%d", *fd);
+    return named ? xasprintf("LAKEBASE_DUCKDB=%s", named) : NULL;
 }
 
 static bool spawn_worker(struct worker *w, int listening, int log, pid_t *pid, struct err *e)
 {
     struct server_user user;
-    const char *env[ENV_MAX + 3];
+    const char *env[ENV_MAX + 4];
     size_t n = 0;
     char fd[16];
+    int library = -1;
     if (!server_user_find(&user, e))
         return false;
+    char *engine = pass_library(&library);
     char *state = xasprintf("LAKEBASE_STATE_DIR=%s", w->ws->state_dir);
     char *home = xasprintf("HOME=%s/lakehouse", w->ws->state_dir);
     for (char **p = environ; *p && n < ENV_MAX; p++) {
@@ -102,14 +118,19 @@ static bool spawn_worker(struct worker *w, int listening, int log, pid_t *pid, s
     }
     env[n++] = state;
     env[n++] = home;
+    if (engine)
+        env[n++] = engine;
     env[n] = NULL;
     snprintf(fd, sizeof fd, "%d", listening);
     /* Our own program, also when its file was replaced meanwhile or its folder is closed to the server user. */
     const char *program = getenv("LAKEBASE_WORKER_PROGRAM");
     const char *argv[] = {"lakebase-workspace", "worker", "--listen-fd", fd, NULL};
     struct spawn s = {.argv = argv, .path = program ? program : "/proc/self/exe", .envp = env,
-                      .cwd = w->ws->state_dir, .out = log, .keep = listening, .tied = true, .user = &user};
+                      .cwd = w->ws->state_dir, .out = log, .keep = {listening, library}, .tied = true, .user = &user};
     bool ok = spawn_start(&s, pid, e);
+    if (library >= 0)
+        close(library);
+    free(engine);
     free(state);
     free(home);
     return ok;

@@ -1,11 +1,12 @@
 """The one SQL warehouse: its states are those of its process, which may be killed at any time."""
 import os
+import shutil
 import signal
 
 import pytest
 
 from api import Api
-from conftest import processes_of, wait_until
+from conftest import ROOT, processes_of, running_workspace, wait_until
 from lake import Warehouse
 from test_statements import LONG
 
@@ -104,6 +105,25 @@ def test_the_worker_is_nobody_special(own_workspace, api):
     assert oct(os.stat(own_workspace.state_dir / "lakehouse").st_mode)[-3:] == "700"
     assert oct(os.stat(own_workspace.state_dir / "private").st_mode)[-3:] == "700"
     assert uid is not None
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root's worker runs as another user")
+def test_the_engine_may_lie_where_the_worker_cannot_go(monkeypatch, tmp_path):
+    """A clone in /root: its environment is closed to the server user, and so is what LAKEBASE_DUCKDB names."""
+    engine = next(ROOT.glob(".venv/lib/python3*/site-packages/_duckdb.cpython-*.so"))
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o700)
+    shutil.copy(engine, closed)
+    monkeypatch.setenv("LAKEBASE_DUCKDB", str(closed / engine.name))
+    with running_workspace() as started:
+        assert Warehouse(Api.of(started)).rows("SELECT 1 AS n") == [["1"]]
+
+
+def test_an_engine_that_is_missing_is_named(monkeypatch, tmp_path):
+    monkeypatch.setenv("LAKEBASE_DUCKDB", str(tmp_path / "nothing.so"))
+    with running_workspace() as started:
+        status = Warehouse(Api.of(started)).run("SELECT 1")["status"]
+    assert status["state"] == "FAILED" and "nothing.so" in status["error"]["message"]
 
 
 def test_folders_without_a_table_are_swept(own_workspace, api):
