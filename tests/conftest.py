@@ -36,23 +36,38 @@ def short_dir(prefix):
     return path
 
 
+def lock_holders(folder):
+    """Pids of the workspaces whose state folder is this one or one right inside it."""
+    inodes = {str(lock.stat().st_ino) for lock in [*Path(folder).glob("workspace.lock"), *Path(folder).glob("*/workspace.lock")]}
+    rows = [line.split() for line in Path("/proc/locks").read_text().splitlines()]
+    return {int(row[4]) for row in rows if row[1] == "POSIX" and row[5].rpartition(":")[2] in inodes}
+
+
 def processes_of(folder):
-    """{pid: command} of all that runs inside the folder or was told to keep its state there."""
-    found, told = {}, f"\0LAKEBASE_STATE_DIR={folder}".encode()
+    """{pid: command} of all that runs inside the folder or was told to keep its state there. Our own programs do not let
+    an ordinary user look at their folder and environment (no core dumps): the lock tells which server it is, and its
+    children are its own."""
+    found, closed, told = {}, {}, f"\0LAKEBASE_STATE_DIR={folder}".encode()
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit() or int(entry.name) == os.getpid():
             continue
         try:
+            command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")[:120]
+            state, parent = (entry / "stat").read_text().rpartition(")")[2].split()[:2]
+            if state == "Z":
+                continue
             inside = Path(os.readlink(entry / "cwd")).is_relative_to(folder)
             environ = b"\0" + (entry / "environ").read_bytes() + b"\0"
-            if not inside and told + b"\0" not in environ and told + b"/" not in environ:
-                continue
-            if (entry / "stat").read_text().rpartition(")")[2].split()[0] == "Z":
-                continue
-            command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")[:120]
+        except PermissionError:
+            if "lakebase-workspace" in command:
+                closed[int(entry.name)] = (int(parent), command)
+            continue
         except (OSError, ValueError):
-            continue  # it ended meanwhile, or is not ours to look at
-        found[int(entry.name)] = command
+            continue  # it ended meanwhile
+        if inside or told + b"\0" in environ or told + b"/" in environ:
+            found[int(entry.name)] = command
+    holders = lock_holders(folder) if closed else ()
+    found.update({pid: command for pid, (parent, command) in closed.items() if pid in holders or parent in holders})
     return found
 
 

@@ -16,6 +16,7 @@ import pytest
 
 from api import Api
 from conftest import processes_of, wait_until
+from kills import postmasters
 
 MOMENTS = [0.0, 0.002, 0.005, 0.01, 0.02, 0.04, 0.07, 0.11, 0.2]
 ROOT = "/api/2.0/database/instances"
@@ -60,27 +61,12 @@ def crash_during(space, delay, method, path, body=None):
     return Api.of(space)
 
 
-def postmasters(space):
-    """Folders of instances in which a PostgreSQL server runs."""
-    found = []
-    for pid, command in processes_of(space.state_dir).items():
-        try:
-            parent = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
-            folder = Path(f"/proc/{pid}/cwd").readlink()
-            parent_folder = Path(f"/proc/{parent}/cwd").readlink() if parent > 1 else None
-        except OSError:
-            continue
-        if folder.parent.parent == space.state_dir / "instances" and parent_folder != folder:
-            found.append(folder.parent.name)
-    return sorted(found)
-
-
 def consistent(space, api):
     """Rows, folders and servers tell the same story."""
     rows = api.ok("GET", ROOT).get("database_instances", [])
     folders = sorted(p.name for p in (space.state_dir / "instances").iterdir() if not p.name.startswith("."))
     assert folders == sorted(r["uid"] for r in rows)
-    assert postmasters(space) == sorted(r["uid"] for r in rows if r["state"] == "AVAILABLE")
+    assert sorted(postmasters(space)) == sorted(r["uid"] for r in rows if r["state"] == "AVAILABLE")
 
 
 def works(api, name):
