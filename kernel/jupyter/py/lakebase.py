@@ -19,6 +19,7 @@ import traceback
 import uuid
 from datetime import timedelta
 
+__all__ = ["conninfo", "token"]
 _before = dict(os.environ)  # what a variable goes back to when the connection that set it is gone
 _current = {"instance": None}
 
