@@ -221,6 +221,13 @@ static bool step(struct lexer *x)
     return c == ';' && x->depth == 0 && x->atomic == 0;
 }
 
+size_t sql_token(const char *text, size_t len, size_t at)
+{
+    struct lexer x = {.text = text, .len = len, .at = at};
+    step(&x);
+    return x.at;
+}
+
 /* Blanks, comments and empty statements. false: stopped at a magic, or the text ended. */
 static bool skip_leading(struct lexer *x, bool stop_at_magic, bool line_start)
 {

@@ -24,4 +24,8 @@ struct sql_span {
  * not known (standard_conforming_strings is on). */
 bool sql_next(const char *text, size_t len, size_t *pos, bool stop_at_magic, struct sql_span *out, enum sql_open *open);
 
+/* Behind the token at `at`, which is below len: a quoted string or identifier, a comment, a word, a number, else one
+ * byte. What is not closed reaches to the end. */
+size_t sql_token(const char *text, size_t len, size_t at);
+
 #endif

@@ -73,6 +73,25 @@ static bool has_no_statement(const char *sql, size_t len)
     return !sql_next(sql, len, &pos, false, &span, &open) && open == SQL_CLOSED;
 }
 
+/* --into: the last result of the cell. */
+static bool keep_into(struct session *session, const char *into, long before, struct err *e)
+{
+    if (session->last.serial != before)
+        return variables_put_result(&session->variables, into, &session->last.kept, e);
+    err_set(e, ERR_INVALID_STATE, "no statement returned rows, so the variable '%s' was left as it was", into);
+    err_hint(e, "INSERT, UPDATE and DELETE return rows with RETURNING");
+    return false;
+}
+
+static bool check_into(const char *into, struct err *e)
+{
+    if (!into || variables_name_ok(into, strlen(into)))
+        return true;
+    err_set(e, ERR_USAGE, "'%.100s' is no name for a variable", into);
+    err_hint(e, "a letter or _, then letters, digits and _; at most %d bytes", VARIABLE_NAME_MAX);
+    return false;
+}
+
 static bool run(struct magic_ctx *ctx, const struct args *args, struct err *e)
 {
     struct settings s = ctx->session->settings;
@@ -98,9 +117,13 @@ static bool run(struct magic_ctx *ctx, const struct args *args, struct err *e)
     struct connection *c = session_connection(ctx->session, args_get(args, "on"), e);
     if (!c)
         return false;
-    if (args_flag(args, "atomic"))
-        return run_atomic(ctx, c, sql, len, &s, e);
-    return statement_run_all(ctx, c, sql, len, &s, e);
+    const char *into = args_get(args, "into");
+    long before = ctx->session->last.serial;
+    if (!check_into(into, e))
+        return false;
+    bool ok = args_flag(args, "atomic") ? run_atomic(ctx, c, sql, len, &s, e)
+                                        : statement_run_all(ctx, c, sql, len, &s, e);
+    return ok && (!into || keep_into(ctx->session, into, before, e));
 }
 
 static const struct arg_row rows[] = {
@@ -111,6 +134,8 @@ static const struct arg_row rows[] = {
     {.name = "timeout", .type = ARG_DURATION, .placeholder = "T", .help = "cancel a statement that takes longer"},
     {.name = "atomic", .type = ARG_FLAG,
      .help = "all statements in one transaction: the first error undoes them all"},
+    {.name = "into", .type = ARG_WORD, .placeholder = "NAME",
+     .help = "keep the last result as a variable: one value, or a row or a column as an array"},
     {.name = "sql", .positional = true, .type = ARG_REST, .placeholder = "STATEMENT",
      .help = "with %sql: the statement; %%sql takes the lines below"},
     {.name = NULL}};
@@ -121,8 +146,9 @@ const struct magic magic_sql = {
     .group = "SQL",
     .summary = "run SQL with options",
     .help = "SQL needs no magic: a plain cell runs on the current connection. Each statement shows its result; the first error "
-            "ends the cell. Without --atomic each statement is kept when it ends, unless BEGIN opened a transaction, which may span cells.",
-    .examples = "%sql SELECT 1\n%sql --on analyst SELECT current_user\n%%sql --limit 200 --timeout 5s\nSELECT * FROM shop.orders;",
+            "ends the cell. Without --atomic each statement is kept when it ends, unless BEGIN opened a transaction, which may span cells. "
+            ":name binds a variable (%set, --into).",
+    .examples = "%sql SELECT 1\n%sql --into newest SELECT max(id) FROM shop.orders\n%sql --on analyst SELECT current_user\n%%sql --limit 200 --timeout 5s\nSELECT * FROM shop.orders;",
     .args = rows,
     .run = run,
 };

@@ -50,6 +50,7 @@ void session_free(struct session *s)
     for (size_t i = 0; i < s->n_hints; i++)
         free(s->hints[i].id);
     last_result_release(&s->last);
+    variables_release(&s->variables);
     python_link_forget(&s->python);
     free(s->target);
     free(s->state_dir);

@@ -14,6 +14,7 @@
 #include "magics/last_result.h"
 #include "magics/magic.h"
 #include "magics/python_env.h"
+#include "magics/variables.h"
 #include "pg/conn.h"
 
 enum { CONNECTIONS_MAX = 100, HINTS_SEEN_MAX = 64 };
@@ -45,6 +46,7 @@ struct session {
     struct connection *connections; /* in the order they were opened */
     struct connection *current;     /* NULL: none */
     struct settings settings;
+    struct variables variables; /* :name */
 
     struct dbx_client *client;    /* NULL: not opened yet */
     char *target;                 /* "local", "env", or the name of a profile */

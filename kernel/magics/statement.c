@@ -13,6 +13,7 @@
 #include "cell/sqllex.h"
 #include "cell/sqlword.h"
 #include "magics/advice.h"
+#include "magics/bind.h"
 #include "magics/connect.h"
 #include "magics/deadline.h"
 #include "pg/exec.h"
@@ -116,15 +117,15 @@ static void place_error(struct magic_ctx *ctx, const char *sql, size_t len, stru
     cell_place(ctx->cell, ctx->cell_len, (size_t)(sql - ctx->cell) + at, &e->line, &e->column);
 }
 
-static bool exec_timed(struct magic_ctx *ctx, struct connection *c, const char *sql, const struct pg_rows *rows,
+static bool exec_timed(struct magic_ctx *ctx, struct connection *c, const struct bound *b, const struct pg_rows *rows,
                        long long timeout, struct err *e)
 {
     struct deadline d;
     if (timeout <= 0)
-        return pg_exec(c->pg, sql, NULL, 0, rows, ctx->cancel, e);
+        return pg_exec_params(c->pg, b->sql, b->params, b->n_params, rows, ctx->cancel, e);
     if (!deadline_begin(&d, timeout, ctx->cancel, e))
         return false;
-    bool ok = pg_exec(c->pg, sql, NULL, 0, rows, &d.token, e);
+    bool ok = pg_exec_params(c->pg, b->sql, b->params, b->n_params, rows, &d.token, e);
     bool passed = deadline_end(&d);
     if (!ok && passed && e->code == ERR_CANCELLED && !cancel_fired(ctx->cancel)) {
         *e = (struct err){0};
@@ -140,14 +141,19 @@ static void name_types(struct running *r, struct connection *c)
         r->table.columns[i].type = arena_strdup(&r->table.arena, pg_type_name(c->pg, r->types[i], r->mods[i]));
 }
 
-static bool run(struct running *r, struct connection *c, const char *sql, struct err *e)
+static bool run(struct running *r, struct connection *c, const char *sql, size_t len, struct err *e)
 {
+    struct bound b;
     struct pg_rows rows = {.self = r, .columns = on_columns, .row = on_row, .done = on_done};
     if (!connect_ensure(r->ctx, c, e))
         return false;
-    bool ok = exec_timed(r->ctx, c, sql, &rows, r->settings->timeout, e);
+    if (!bind_variables(r->ctx->arena, &r->ctx->session->variables, sql, len, &b, e))
+        return false;
+    bool ok = exec_timed(r->ctx, c, &b, &rows, r->settings->timeout, e);
     if (ok)
         name_types(r, c);
+    else
+        bind_explain(&b, sql, len, e);
     connect_used(c, ok, e);
     return ok;
 }
@@ -158,7 +164,7 @@ bool statement_run(struct magic_ctx *ctx, struct connection *c, const char *sql,
     struct running r = {.ctx = ctx, .settings = s};
     bool had_failed = pg_alive(c->pg) && pg_tx_state(c->pg) == PG_TX_FAILED;
     int64_t began = clock_mono_us();
-    bool ok = run(&r, c, arena_strndup(ctx->arena, sql, len), e);
+    bool ok = run(&r, c, sql, len, e);
     int64_t us = clock_mono_us() - began;
     if (!ok) {
         place_error(ctx, sql, len, e);

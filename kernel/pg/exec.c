@@ -322,7 +322,8 @@ static bool only_reads(const char *sql)
     return known;
 }
 
-static bool start(struct pg_conn *conn, const char *sql, const char *const *params, size_t n_params, struct err *e)
+static bool start(struct pg_conn *conn, const char *sql, const char *const *params, const unsigned *types,
+                  size_t n_params, struct err *e)
 {
     if (n_params > 65535)
         return err_set(e, ERR_TOO_BIG, "a statement takes at most 65535 parameters, not %zu", n_params);
@@ -331,7 +332,7 @@ static bool start(struct pg_conn *conn, const char *sql, const char *const *para
     if (conn->pooled)
         conn->touched |= pool_touched_by_text(sql);
     int sent = n_params == 0 ? PQsendQuery(conn->pg, sql)
-                             : PQsendQueryParams(conn->pg, sql, (int)n_params, NULL, params, NULL, NULL, 0);
+                             : PQsendQueryParams(conn->pg, sql, (int)n_params, types, params, NULL, NULL, 0);
     if (!sent)
         return pg_lost(conn, e);
     if (!PQsetSingleRowMode(conn->pg))
@@ -369,8 +370,8 @@ static void read_results(struct run *r)
     }
 }
 
-static bool exec(struct pg_conn *conn, const char *sql, const char *const *params, size_t n_params,
-                 const struct pg_rows *rows, int silence_ms, struct cancel *c, struct err *e)
+static bool exec_typed(struct pg_conn *conn, const char *sql, const char *const *params, const unsigned *types,
+                       size_t n_params, const struct pg_rows *rows, int silence_ms, struct cancel *c, struct err *e)
 {
     if (!cancel_check(c, e))
         return false;
@@ -378,7 +379,7 @@ static bool exec(struct pg_conn *conn, const char *sql, const char *const *param
         return pg_lost(conn, e);
     struct run r = {.conn = conn, .rows = rows, .silence_ms = silence_ms, .cancel = c, .e = e};
     r.may_cancel_rest = PQtransactionStatus(conn->pg) == PQTRANS_IDLE && only_reads(sql);
-    if (!start(conn, sql, params, n_params, e))
+    if (!start(conn, sql, params, types, n_params, e))
         return false;
     read_results(&r);
     free(r.columns);
@@ -392,10 +393,31 @@ static bool exec(struct pg_conn *conn, const char *sql, const char *const *param
     return e->code == ERR_NONE;
 }
 
+static bool exec(struct pg_conn *conn, const char *sql, const char *const *params, size_t n_params,
+                 const struct pg_rows *rows, int silence_ms, struct cancel *c, struct err *e)
+{
+    return exec_typed(conn, sql, params, NULL, n_params, rows, silence_ms, c, e);
+}
+
 bool pg_exec(struct pg_conn *conn, const char *sql, const char *const *params, size_t n_params,
              const struct pg_rows *rows, struct cancel *c, struct err *e)
 {
     return exec(conn, sql, params, n_params, rows, -1, c, e);
+}
+
+bool pg_exec_params(struct pg_conn *conn, const char *sql, const struct pg_param *params, size_t n_params,
+                    const struct pg_rows *rows, struct cancel *c, struct err *e)
+{
+    const char **values = xreallocarray(NULL, n_params + 1, sizeof *values);
+    unsigned *types = xreallocarray(NULL, n_params + 1, sizeof *types);
+    for (size_t i = 0; i < n_params; i++) {
+        values[i] = params[i].text;
+        types[i] = params[i].type;
+    }
+    bool ok = exec_typed(conn, sql, values, types, n_params, rows, -1, c, e);
+    free(values);
+    free(types);
+    return ok;
 }
 
 bool pg_run(struct pg_conn *conn, const char *sql, struct cancel *c, struct err *e)

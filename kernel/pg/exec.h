@@ -44,6 +44,14 @@ struct pg_rows {
 bool pg_exec(struct pg_conn *conn, const char *sql, const char *const *params, size_t n_params, const struct pg_rows *rows,
              struct cancel *c, struct err *e);
 
+/* The same with the type of each parameter: its oid, 0 lets the server find out. */
+struct pg_param {
+    const char *text; /* NULL: SQL NULL */
+    unsigned type;
+};
+bool pg_exec_params(struct pg_conn *conn, const char *sql, const struct pg_param *params, size_t n_params,
+                    const struct pg_rows *rows, struct cancel *c, struct err *e);
+
 /* For our own small queries: run, ignore rows, fail on error. */
 bool pg_run(struct pg_conn *conn, const char *sql, struct cancel *c, struct err *e);
 /* The same, nobody can interrupt it, and the connection is given up when the server stays silent for so long. */

@@ -79,7 +79,7 @@ static void test_errors_have_places(void **state)
     shows("%sql", "%sql needs a statement");
     shows("%%sql --limit 0\nSELECT 1", "--limit is between 1 and 10000");
     shows("%%sql --limit 10001\nSELECT 1", "--limit is between 1 and 10000");
-    shows("%%sql --into x\nSELECT 1", "unknown option --into");
+    shows("%%sql --onto x\nSELECT 1", "unknown option --onto");
     shows("%%sql SELECT 1\nSELECT 2", "takes its statements from the lines below");
     shows("%lab start 2", "%lab has no 'start'");
     shows("%use nowhere", "no connection is called 'nowhere'");
