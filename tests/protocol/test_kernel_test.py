@@ -1,13 +1,12 @@
-"""jupyter_kernel_test against the kernel as it is shipped, with SQL on an instance of a workspace.
-
-Skipped in there: test_pager (nothing here is shown by a pager) and test_clear_output (outputs are updated in place, never
-cleared); the kernel does not offer these.
+"""jupyter_kernel_test against the kernel as it is shipped, with SQL on an instance of a workspace: every attribute is
+set, so nothing in there is skipped. Once over tcp and once over ipc. What only Python has (a pager, clear_output) is asked
+of the Python beside the kernel.
 """
 import os
 
 import jupyter_kernel_test
 import pytest
-from jupyter_client.manager import start_new_kernel
+from jupyter_client.manager import KernelManager
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -18,7 +17,8 @@ def environment(kernelspec, workspace):
     os.environ["LAKEBASE_STATE_DIR"] = before
 
 
-class TestLakebaseKernel(jupyter_kernel_test.KernelTests):
+class TestTcp(jupyter_kernel_test.KernelTests):
+    transport = "tcp"
     kernel_name = "lakebase"
     language_name = "sql"
     file_extension = ".sql"
@@ -41,16 +41,27 @@ class TestLakebaseKernel(jupyter_kernel_test.KernelTests):
     code_display_data = [{"code": "SELECT 1; SELECT 2;", "mime": "text/plain"},
                          {"code": "SELECT 1; SELECT 2;", "mime": "text/html"}]
     code_inspect_sample = "%instance"
+    code_page_something = "%%python\nlen?"
+    code_clear_output = "%%python\nfrom IPython.display import clear_output\nclear_output()"
     supported_history_operations = ("tail", "range", "search")
     code_history_pattern = "*answer*"
 
     @classmethod
     def setUpClass(cls):
-        cls.km, cls.kc = start_new_kernel(kernel_name=cls.kernel_name)
+        cls.km = KernelManager(kernel_name=cls.kernel_name, transport=cls.transport)
+        cls.km.start_kernel()
+        assert cls.km.get_connection_info()["transport"] == cls.transport
         cls.addClassCleanup(cls.km.shutdown_kernel, now=True)
-        for code in ("%instance create jkt", "%connect jkt"):
+        cls.kc = cls.km.blocking_client()
+        cls.kc.start_channels()
+        cls.kc.wait_for_ready(timeout=60)
+        for code in (f"%instance create jkt-{cls.transport}", f"%connect jkt-{cls.transport}", "%%python\n1"):
             reply = cls.kc.execute_interactive(code, timeout=60, store_history=False, output_hook=lambda m: None)
             assert reply["content"]["status"] == "ok", reply["content"]
+
+
+class TestIpc(TestTcp):
+    transport = "ipc"
 
 
 class TestWelcome(jupyter_kernel_test.IopubWelcomeTests):
