@@ -6,6 +6,7 @@
 
 #include "base/xalloc.h"
 #include "magics/check.h"
+#include "magics/complete.h"
 #include "magics/help.h"
 #include "magics/interp.h"
 #include "magics/names.h"
@@ -20,16 +21,10 @@ static const char *const keywords[] = {
 
 enum { COMPLETIONS_MAX = 1000 };
 
-struct search {
-    struct completions *out;
-    const char *prefix;
-    size_t len, cap;
-};
-
-static void add(struct search *s, const char *text, const char *type, const char *help)
+void search_take(struct search *s, const char *text, const char *type, const char *help)
 {
     struct completions *out = s->out;
-    if (strncasecmp(text, s->prefix, s->len) != 0 || strlen(text) < s->len || out->count == COMPLETIONS_MAX)
+    if (out->count == COMPLETIONS_MAX)
         return;
     for (size_t i = 0; i < out->count; i++) {
         if (strcmp(out->items[i].text, text) == 0)
@@ -42,7 +37,14 @@ static void add(struct search *s, const char *text, const char *type, const char
             memcpy(items, out->items, out->count * sizeof *items);
         out->items = items;
     }
-    out->items[out->count++] = (struct completion){arena_strdup(&out->arena, text), type, help ? help : ""};
+    out->items[out->count++] = (struct completion){arena_strdup(&out->arena, text), arena_strdup(&out->arena, type),
+                                                   arena_strdup(&out->arena, help ? help : "")};
+}
+
+static void add(struct search *s, const char *text, const char *type, const char *help)
+{
+    if (strncasecmp(text, s->prefix, s->len) == 0 && strlen(text) >= s->len)
+        search_take(s, text, type, help);
 }
 
 static void add_magics(struct search *s, unsigned kind, const char *sign)
@@ -79,6 +81,8 @@ static void add_values(struct search *s, const struct arg_row *row)
             add(s, t->name, "property", t->help);
     } else if (strcmp(row->complete, "check") == 0) {
         check_names(add_checks, s);
+    } else {
+        complete_objects(s, row->complete);
     }
 }
 
@@ -102,8 +106,7 @@ static void add_arguments(struct search *s, const struct place *p)
     }
 }
 
-/* In the case that the user writes in. */
-static void add_keywords(struct search *s)
+void search_keywords(struct search *s)
 {
     bool lower = s->len > 0 && islower((unsigned char)s->prefix[s->len - 1]);
     for (size_t i = 0; s->len > 0 && i < ARRAY_LEN(keywords); i++) {
@@ -119,6 +122,7 @@ void interp_complete(const char *code, size_t len, size_t cursor, struct complet
     struct place p;
     *out = (struct completions){.items = NULL};
     arena_init(&out->arena);
+    cursor = cursor < len ? cursor : len;
     place_find(code, len, cursor, false, &p);
     struct search s = {.out = out, .prefix = code + p.start, .len = p.end - p.start};
     out->start = p.start;
@@ -130,7 +134,7 @@ void interp_complete(const char *code, size_t len, size_t cursor, struct complet
     if (p.kind == PLACE_ARGUMENT && p.magic)
         add_arguments(&s, &p);
     if (p.kind == PLACE_SQL || (p.kind == PLACE_BODY && p.magic && strcmp(p.magic->name, "sql") == 0))
-        add_keywords(&s);
+        complete_sql(&s, code, len, cursor, &p);
 }
 
 bool interp_wants_names(const char *code, size_t len, size_t cursor)

@@ -12,9 +12,19 @@
 
 enum { TABLES_MAX = 20, ROWS_MAX = 1000, COLUMNS_MAX = 64 };
 
-const struct arg_row describe_rows[] = {
-    {.name = "pattern", .positional = true, .type = ARG_REST, .help = "a name, SCHEMA.NAME; * and ? are wildcards"},
-    {.name = NULL}};
+#define PATTERN(provider)                                                                                               \
+    {{.name = "pattern", .positional = true, .type = ARG_REST, .complete = (provider),                                  \
+      .help = "a name, SCHEMA.NAME; * and ? are wildcards"},                                                            \
+     {.name = NULL}}
+const struct arg_row describe_relations[] = PATTERN("relation");
+const struct arg_row describe_indexes[] = PATTERN("index");
+const struct arg_row describe_views[] = PATTERN("view");
+const struct arg_row describe_sequences[] = PATTERN("sequence");
+const struct arg_row describe_schemas[] = PATTERN("schema");
+const struct arg_row describe_roles[] = PATTERN("role");
+const struct arg_row describe_functions[] = PATTERN("function");
+const struct arg_row describe_databases[] = PATTERN("database");
+const struct arg_row describe_extensions[] = PATTERN("extension");
 
 struct showing {
     struct magic_ctx *ctx;

@@ -1,9 +1,9 @@
-/* Shift-Tab (see interp.h): what the descriptors say about the word at the cursor. SQL words are not explained
- * here. */
+/* Shift-Tab (see interp.h): what the descriptors say about the word at the cursor. What SQL names is in inspect_sql.c. */
 #include <string.h>
 
 #include "base/jx.h"
 #include "magics/help.h"
+#include "magics/inspect_sql.h"
 #include "magics/interp.h"
 #include "magics/place.h"
 
@@ -36,9 +36,16 @@ static json_t *bundle(struct buf *plain, struct buf *markdown)
 json_t *interp_inspect(const char *code, size_t len, size_t cursor, int detail)
 {
     struct place p;
+    cursor = cursor < len ? cursor : len;
     place_find(code, len, cursor, true, &p);
-    if (!p.magic || p.kind == PLACE_SQL || p.kind == PLACE_BODY)
+    if (p.kind == PLACE_SQL || (p.kind == PLACE_BODY && p.magic && strcmp(p.magic->name, "sql") == 0))
+        return inspect_sql(code, len, cursor, &p);
+    if (!p.magic || p.kind == PLACE_BODY)
         return NULL;
+    json_t *object = p.kind == PLACE_ARGUMENT && p.magic_kind == MAGIC_BACKSLASH && p.end > p.start
+                         ? inspect_object(code + p.start, p.end - p.start) : NULL;
+    if (object)
+        return object;
     struct buf plain, markdown;
     buf_init(&plain, 1 << 20);
     buf_init(&markdown, 1 << 20);

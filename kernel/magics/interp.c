@@ -14,6 +14,7 @@
 #include "magics/help.h"
 #include "magics/names.h"
 #include "magics/session.h"
+#include "magics/side.h"
 #include "magics/statement.h"
 #include "pg/exec.h"
 #include "render/error.h"
@@ -298,6 +299,7 @@ bool interp_run(struct session *s, const struct cell_run *run, json_t **error)
     }
     show_transactions(s, run->out, json_object_get(*error, "traceback"));
     names_note_cell(s);
+    side_note(s, run->code, run->len);
     s->ctx = NULL;
     arena_release(&arena);
     return ok;

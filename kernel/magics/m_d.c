@@ -11,6 +11,6 @@ const struct magic magic_d = {
     .summary = "describe a table, view, index or sequence; without a name, list them",
     .help = "With + more is shown, with S also what belongs to the system.",
     .examples = "\\d\n\\d shop.orders\n\\d+ shop.orders",
-    .args = describe_rows,
+    .args = describe_relations,
     .run = describe_run,
 };

@@ -11,6 +11,6 @@ const struct magic magic_df = {
     .summary = "list functions",
     .help = "With + more is shown, with S also what belongs to the system.",
     .examples = "\\df shop.*\n\\df *similarity*",
-    .args = describe_rows,
+    .args = describe_functions,
     .run = describe_run,
 };

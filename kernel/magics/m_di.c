@@ -11,6 +11,6 @@ const struct magic magic_di = {
     .summary = "list indexes",
     .help = "With + more is shown, with S also what belongs to the system.",
     .examples = "\\di\n\\di shop.*",
-    .args = describe_rows,
+    .args = describe_indexes,
     .run = describe_run,
 };

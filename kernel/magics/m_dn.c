@@ -11,6 +11,6 @@ const struct magic magic_dn = {
     .summary = "list schemas",
     .help = "With + more is shown, with S also what belongs to the system.",
     .examples = "\\dn\n\\dn+ shop",
-    .args = describe_rows,
+    .args = describe_schemas,
     .run = describe_run,
 };

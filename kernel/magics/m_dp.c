@@ -11,6 +11,6 @@ const struct magic magic_dp = {
     .summary = "list the privileges on tables, views and sequences",
     .help = "With S also what belongs to the system.",
     .examples = "\\dp shop.*",
-    .args = describe_rows,
+    .args = describe_relations,
     .run = describe_run,
 };

@@ -11,6 +11,6 @@ const struct magic magic_ds = {
     .summary = "list sequences",
     .help = "With + more is shown, with S also what belongs to the system.",
     .examples = "\\ds\n\\ds shop.*",
-    .args = describe_rows,
+    .args = describe_sequences,
     .run = describe_run,
 };

@@ -11,6 +11,6 @@ const struct magic magic_dt = {
     .summary = "list tables",
     .help = "With + more is shown, with S also what belongs to the system.",
     .examples = "\\dt\n\\dt shop.*\n\\dt+ shop.orders",
-    .args = describe_rows,
+    .args = describe_relations,
     .run = describe_run,
 };

@@ -11,6 +11,6 @@ const struct magic magic_du = {
     .summary = "list roles",
     .help = "With + more is shown, with S also what belongs to the system.",
     .examples = "\\du\n\\du learner*",
-    .args = describe_rows,
+    .args = describe_roles,
     .run = describe_run,
 };

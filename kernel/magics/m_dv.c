@@ -11,6 +11,6 @@ const struct magic magic_dv = {
     .summary = "list views",
     .help = "With + more is shown, with S also what belongs to the system.",
     .examples = "\\dv\n\\dv shop.*",
-    .args = describe_rows,
+    .args = describe_views,
     .run = describe_run,
 };

@@ -11,6 +11,6 @@ const struct magic magic_dx = {
     .summary = "list the extensions that are installed in this database",
     .help = "A name or a pattern limits the list.",
     .examples = "\\dx",
-    .args = describe_rows,
+    .args = describe_extensions,
     .run = describe_run,
 };

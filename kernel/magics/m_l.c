@@ -11,6 +11,6 @@ const struct magic magic_l = {
     .summary = "list databases",
     .help = "With + more is shown.",
     .examples = "\\l",
-    .args = describe_rows,
+    .args = describe_databases,
     .run = describe_run,
 };

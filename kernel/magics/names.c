@@ -13,7 +13,8 @@
 enum { REFRESH_MS = 2000, FRESH_MS = 2000 };
 
 static const char *const providers[NAMES_KINDS] = {
-    [NAMES_CONNECTION] = "connection", [NAMES_INSTANCE] = "instance", [NAMES_CATALOG] = "catalog"};
+    [NAMES_CONNECTION] = "connection", [NAMES_INSTANCE] = "instance", [NAMES_CATALOG] = "catalog",
+    [NAMES_VARIABLE] = "variable"};
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct {
@@ -69,6 +70,11 @@ void names_note_cell(struct session *s)
     for (struct connection *c = s->connections; c && n < CONNECTIONS_MAX; c = c->next)
         aliases[n++] = c->alias;
     names_put(NAMES_CONNECTION, aliases, n);
+    const char *variables[VARIABLES_MAX];
+    n = 0;
+    for (struct variable *v = s->variables.first; v && n < VARIABLES_MAX; v = v->next)
+        variables[n++] = v->name;
+    names_put(NAMES_VARIABLE, variables, n);
     s->names_ms = 0;
 }
 

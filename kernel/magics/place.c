@@ -44,6 +44,36 @@ static bool is_magic_line(const char *code, size_t start)
     return true;
 }
 
+void place_statement(const char *code, size_t len, size_t cursor, const struct place *p, size_t *start, size_t *end)
+{
+    size_t pos = 0;
+    if (p->kind == PLACE_BODY) {
+        while (pos < len && isspace((unsigned char)code[pos]))
+            pos++;
+        while (pos < len && code[pos] != '\n')
+            pos++;
+    }
+    while (pos < len && pos <= cursor) {
+        if (isspace((unsigned char)code[pos])) {
+            pos++;
+        } else if (p->kind == PLACE_SQL && (code[pos] == '%' || code[pos] == '\\')) {
+            while (pos < len && code[pos] != '\n')
+                pos++;
+        } else {
+            struct sql_span span;
+            enum sql_open open;
+            *start = pos;
+            bool found = sql_next(code, len, &pos, p->kind == PLACE_SQL, &span, &open);
+            *end = found && span.terminated ? pos - 1 : pos;
+            if (cursor <= *end && cursor >= *start)
+                return;
+            if (pos == *start)
+                break;
+        }
+    }
+    *start = *end = cursor;
+}
+
 static void find_word(const char *code, size_t len, size_t cursor, bool whole, bool sql, struct place *out)
 {
     out->start = out->end = cursor;

@@ -24,4 +24,8 @@ struct place {
 /* whole: the word reaches past the cursor to its end (inspection), else it ends at the cursor (completion). */
 void place_find(const char *code, size_t len, size_t cursor, bool whole, struct place *out);
 
+/* The statement of plain SQL, or of the body of a cell magic, that the cursor is in: its bytes, without the semicolon. Empty,
+ * at the cursor, when there is none. */
+void place_statement(const char *code, size_t len, size_t cursor, const struct place *p, size_t *start, size_t *end);
+
 #endif

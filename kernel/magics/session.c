@@ -8,6 +8,7 @@
 #include "magics/interp.h"
 #include "magics/names.h"
 #include "magics/pools.h"
+#include "magics/side.h"
 
 struct session *session_new(void)
 {
@@ -42,6 +43,7 @@ void session_free(struct session *s)
 {
     if (!s)
         return;
+    side_forget();
     pools_close_all(s);
     while (s->connections)
         session_remove(s, s->connections);
