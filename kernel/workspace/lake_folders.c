@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -16,6 +17,9 @@
 #include "workspace/workspace.h"
 
 char *lake_folders_root(const struct workspace *ws) { return xasprintf("%s/lakehouse", ws->state_dir); }
+
+/* Behind the name of a folder whose table was dropped: the rest of it may go. */
+static const char dropped[] = ".dropped";
 
 static char *tables_dir(const struct workspace *ws) { return xasprintf("%s/lakehouse/tables", ws->state_dir); }
 
@@ -48,6 +52,43 @@ static bool known(const struct securable_rows *tables, const char *dir, const ch
     return false;
 }
 
+/* Is there a commit? As the server user. */
+static bool holds_a_table(const char *dir)
+{
+    char *log = xasprintf("%s/_delta_log", dir);
+    DIR *d = opendir(log);
+    bool found = !d && errno != ENOENT && errno != ENOTDIR;
+    for (struct dirent *entry; d && !found && (entry = readdir(d));)
+        found = entry->d_name[0] != '.';
+    if (d)
+        closedir(d);
+    free(log);
+    return found;
+}
+
+static bool ends_with(const char *text, const char *end)
+{
+    size_t n = strlen(text), m = strlen(end);
+    return n >= m && strcmp(text + n - m, end) == 0;
+}
+
+/* What was dropped, and what never became a table, is removed. A table that the store does not know (an older store was
+ * put back, a crash just before a table was published) is only told of: its rows may be the only ones. */
+static void sweep_one(const struct server_user *u, const char *dir)
+{
+    struct err why = {0};
+    server_user_enter(u);
+    bool keep = !ends_with(dir, dropped) && holds_a_table(dir);
+    server_user_leave(u);
+    if (keep) {
+        log_line(LOG_WARN, "lakehouse", "no table of this workspace has the folder %s; it is kept, remove it by hand", dir);
+        return;
+    }
+    log_line(LOG_INFO, "lakehouse", "removing what is left of a table: %s", dir);
+    if (!remove_inside(u, dir, &why))
+        log_err("lakehouse", "orphan", &why); /* tried again at the next start */
+}
+
 /* Names first, then removal: a folder is not changed while it is read. */
 static bool sweep(struct workspace *ws, const struct server_user *u, const char *dir, struct err *e)
 {
@@ -68,10 +109,7 @@ static bool sweep(struct workspace *ws, const struct server_user *u, const char 
         closedir(d);
     server_user_leave(u);
     for (size_t i = 0; i < n; i++) {
-        struct err why = {0};
-        log_line(LOG_INFO, "lakehouse", "removing a table's folder that no table names: %s", orphans[i]);
-        if (!remove_inside(u, orphans[i], &why))
-            log_err("lakehouse", "orphan", &why); /* tried again at the next start */
+        sweep_one(u, orphans[i]);
         free(orphans[i]);
     }
     free(orphans);
@@ -114,5 +152,15 @@ bool lake_folder_remove(struct workspace *ws, const char *location, struct err *
     free(dir);
     if (!ours)
         return err_set(e, ERR_INTERNAL, "'%.300s' is not the folder of a table of this workspace", location);
-    return server_user_find(&u, e) && remove_inside(&u, location, e);
+    if (!server_user_find(&u, e))
+        return false;
+    char *going = xasprintf("%s%s", location, dropped);
+    server_user_enter(&u);
+    bool renamed = rename(location, going) == 0;
+    int why = errno;
+    server_user_leave(&u);
+    bool ok = renamed ? remove_inside(&u, going, e)
+                      : why == ENOENT || err_errno(e, why, "cannot remove the folder '%.300s'", location);
+    free(going);
+    return ok;
 }

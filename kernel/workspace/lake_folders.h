@@ -11,7 +11,8 @@
 
 struct workspace;
 
-/* Make what is missing; remove the folders of tables that no row names (a crash between making and publishing). */
+/* Make what is missing; remove what is left of tables that were dropped or never made (a crash). The folder of a table that
+ * no row names is kept, and named in the log. */
 bool lake_folders_open(struct workspace *ws, struct err *e);
 /* An empty folder for a new table; its path, absolute. Caller frees; NULL on failure. */
 char *lake_folder_new(struct workspace *ws, const char *table_id, struct err *e);

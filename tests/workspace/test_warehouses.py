@@ -126,8 +126,8 @@ def test_an_engine_that_is_missing_is_named(monkeypatch, tmp_path):
     assert status["state"] == "FAILED" and "nothing.so" in status["error"]["message"]
 
 
-def test_folders_without_a_table_are_swept(own_workspace, api):
-    """A crash between allocation and publication leaves a folder; the next start removes it, and only it."""
+def test_what_is_left_of_tables_is_swept(own_workspace, api):
+    """A crash after a folder was made or a table dropped leaves it; the next start removes it, and only it."""
     sql = Warehouse(api)
     sql.rows("CREATE TABLE main.default.kept (id INT)")
     tables = own_workspace.state_dir / "lakehouse/tables"
@@ -135,8 +135,10 @@ def test_folders_without_a_table_are_swept(own_workspace, api):
     assert len(kept) == 1
     orphan = tables / "11111111-2222-3333-4444-555555555555"
     (orphan / "_delta_log").mkdir(parents=True)
+    dropped = tables / "21111111-2222-3333-4444-555555555555.dropped"
+    shutil.copytree(tables / kept[0], dropped)
     if os.geteuid() == 0:
-        for path in (orphan, orphan / "_delta_log"):
+        for path in (orphan, dropped, *orphan.rglob("*"), *dropped.rglob("*")):
             os.chown(path, os.stat(tables).st_uid, os.stat(tables).st_gid)
     own_workspace.run("stop")
     own_workspace.start()
@@ -144,6 +146,21 @@ def test_folders_without_a_table_are_swept(own_workspace, api):
     sql = Warehouse(Api.of(own_workspace))
     sql.rows("DROP TABLE main.default.kept")
     assert os.listdir(tables) == []
+
+
+def test_a_table_that_the_store_does_not_know_is_kept(own_workspace, api):
+    """As after an older store was put back: its rows may be the only ones."""
+    Warehouse(api).rows("CREATE TABLE main.default.kept (id INT)")
+    tables = own_workspace.state_dir / "lakehouse/tables"
+    stray = tables / "11111111-2222-3333-4444-555555555555"
+    shutil.copytree(tables / os.listdir(tables)[0], stray)
+    if os.geteuid() == 0:
+        for path in (stray, *stray.rglob("*")):
+            os.chown(path, os.stat(tables).st_uid, os.stat(tables).st_gid)
+    own_workspace.run("stop")
+    own_workspace.start()
+    assert stray.exists() and len(os.listdir(tables)) == 2
+    assert f"{stray}; it is kept" in (own_workspace.state_dir / "workspace.log").read_text()
 
 
 def test_a_lost_store_does_not_cost_the_tables(own_workspace, api):
