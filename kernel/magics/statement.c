@@ -117,8 +117,8 @@ static void place_error(struct magic_ctx *ctx, const char *sql, size_t len, stru
     cell_place(ctx->cell, ctx->cell_len, (size_t)(sql - ctx->cell) + at, &e->line, &e->column);
 }
 
-static bool exec_timed(struct magic_ctx *ctx, struct connection *c, const struct bound *b, const struct pg_rows *rows,
-                       long long timeout, struct err *e)
+bool statement_exec(struct magic_ctx *ctx, struct connection *c, const struct bound *b, const struct pg_rows *rows,
+                    long long timeout, struct err *e)
 {
     struct deadline d;
     if (timeout <= 0)
@@ -149,7 +149,7 @@ static bool run(struct running *r, struct connection *c, const char *sql, size_t
         return false;
     if (!bind_variables(r->ctx->arena, &r->ctx->session->variables, sql, len, &b, e))
         return false;
-    bool ok = exec_timed(r->ctx, c, &b, &rows, r->settings->timeout, e);
+    bool ok = statement_exec(r->ctx, c, &b, &rows, r->settings->timeout, e);
     if (ok)
         name_types(r, c);
     else

@@ -7,6 +7,7 @@
 
 #include "base/err.h"
 #include "magics/magic.h"
+#include "magics/bind.h"
 #include "magics/session.h"
 
 /* One statement, a slice of ctx->cell; s says how it is run and shown. Rows become a table, a command its tag,
@@ -18,6 +19,10 @@ bool statement_run(struct magic_ctx *ctx, struct connection *c, const char *sql,
 bool statement_run_all(struct magic_ctx *ctx, struct connection *c, const char *text, size_t len,
                        const struct settings *s,
                        struct err *e);
+
+/* Send a bound statement; timeout in ms, 0: none (ERR_TIMEOUT). Rows go to the callbacks, nothing is shown. */
+bool statement_exec(struct magic_ctx *ctx, struct connection *c, const struct bound *b, const struct pg_rows *rows,
+                    long long timeout, struct err *e);
 
 /* A table as the cell's result when nothing follows it, else as a display. */
 void statement_show(struct magic_ctx *ctx, struct table *t);
