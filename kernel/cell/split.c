@@ -38,6 +38,11 @@ void cell_place(const char *text, size_t len, size_t at, int *line, int *column)
     *column = (int)utf8_count(text + start, at - start) + 1;
 }
 
+struct cell_data cell_data_of(const char *text, const struct sql_span *span)
+{
+    return (struct cell_data){span->wants_data, span->data ? text + span->data : NULL, span->data_len};
+}
+
 static void place(struct splitter *s, size_t at, int *line, int *column)
 {
     for (size_t end; (end = line_end(s->text, at, s->known_at)) < at; s->known_at = end + 1) {
@@ -163,6 +168,7 @@ static bool add_sql(struct splitter *s, struct err *e)
         item->args = s->text + span.start;
         item->args_len = span.len;
         place(s, span.start, &item->line, &item->column);
+        item->data = cell_data_of(s->text, &span);
     }
     return open == SQL_CLOSED || open >= SQL_IN_PAREN || open_error(s, span.open_at, open, e);
 }

@@ -13,6 +13,13 @@
 
 enum cell_kind { CELL_SQL = 1, CELL_LINE_MAGIC, CELL_BACKSLASH, CELL_CELL_MAGIC };
 
+/* The lines below COPY … FROM STDIN. */
+struct cell_data {
+    bool wanted;      /* it is such a statement */
+    const char *text; /* NULL: there are no lines; not terminated */
+    size_t len;
+};
+
 struct cell_item {
     enum cell_kind kind;
     const char *name;  /* magic without % or backslash ("sql", "dt+"); NULL for SQL; in the arena */
@@ -20,6 +27,7 @@ struct cell_item {
     size_t args_len;
     int line, column;  /* of args[0] */
     int name_column;   /* of the % or backslash; 0 for SQL */
+    struct cell_data data; /* CELL_SQL */
     const char *body;  /* CELL_CELL_MAGIC: what follows the first line; else NULL */
     size_t body_len;
     int body_line;
@@ -39,6 +47,9 @@ bool cell_split(struct arena *a, const char *text, size_t len, struct cell_items
 enum cell_state { CELL_COMPLETE = 1, CELL_INCOMPLETE, CELL_INVALID };
 /* For is_complete_request. Plain SQL without a final semicolon is incomplete; magics are complete. */
 enum cell_state cell_is_complete(const char *text, size_t len);
+/* The data of a statement that sql_next found in `text`. */
+struct sql_span;
+struct cell_data cell_data_of(const char *text, const struct sql_span *span);
 /* Place in the cell for byte offset `at` (1-based line, column in code points). */
 void cell_place(const char *text, size_t len, size_t at, int *line, int *column);
 

@@ -14,6 +14,7 @@ struct lexer {
     size_t atomic;     /* open BEGIN and CASE inside a routine body */
     size_t n_words;    /* unquoted words of the statement so far */
     char words[4];     /* first letter of the first four, when they belong to CREATE [OR REPLACE] FUNCTION|PROCEDURE */
+    enum { COPY_NO = 0, COPY_BEGUN, COPY_FROM, COPY_STDIN } copy; /* how far COPY … FROM STDIN has come */
     enum sql_open open;
     size_t open_at;    /* where the token began that is open */
 };
@@ -142,6 +143,11 @@ static void note_word(struct lexer *x, const char *word, size_t len)
         if (word_is(word, len, heads[i]) && x->n_words < sizeof x->words)
             x->words[x->n_words] = heads[i][0];
     }
+    if (x->n_words == 0 && word_is(word, len, "copy"))
+        x->copy = COPY_BEGUN;
+    else if (x->depth == 0 && (x->copy == COPY_BEGUN || x->copy == COPY_FROM))
+        x->copy = x->copy == COPY_FROM && word_is(word, len, "stdin") ? COPY_STDIN
+                  : word_is(word, len, "from") ? COPY_FROM : COPY_BEGUN;
     x->n_words++;
     const char *w = x->words;
     bool routine = w[0] == 'c' && (w[1] == 'f' || w[1] == 'p' ||
@@ -267,6 +273,31 @@ static bool at_line_start(const char *text, size_t at)
     return at == 0 || text[at - 1] == '\n' || text[at - 1] == '\r';
 }
 
+/* Behind the semicolon of a COPY … FROM STDIN: the data begin on the next line, as in psql. */
+static void take_data(struct lexer *x, struct sql_span *out)
+{
+    size_t at = x->at;
+    while (at < x->len && is_blank(x->text[at]) && x->text[at] != '\n')
+        at++;
+    if (at == x->len || x->text[at] != '\n')
+        return;
+    out->data = x->at = ++at;
+    while (x->at < x->len) {
+        const char *nl = memchr(x->text + x->at, '\n', x->len - x->at);
+        size_t end = nl ? (size_t)(nl - x->text) : x->len, text_end = end;
+        if (text_end > x->at && x->text[text_end - 1] == '\r')
+            text_end--;
+        bool last = text_end - x->at == 2 && memcmp(x->text + x->at, "\\.", 2) == 0;
+        out->data_len = x->at - out->data;
+        x->at = end + (nl != NULL);
+        if (last)
+            return;
+        out->data_len = x->at - out->data;
+    }
+    if (out->data_len == 0)
+        out->data = 0;
+}
+
 bool sql_next(const char *text, size_t len, size_t *pos, bool stop_at_magic, struct sql_span *out, enum sql_open *open)
 {
     struct lexer x = {.text = text, .len = len, .at = *pos};
@@ -286,6 +317,9 @@ bool sql_next(const char *text, size_t len, size_t *pos, bool stop_at_magic, str
                 end = x.at;
         }
         out->len = end - out->start;
+        out->wants_data = x.copy == COPY_STDIN;
+        if (out->wants_data && out->terminated)
+            take_data(&x, out);
         if (!out->terminated && x.open == SQL_CLOSED)
             x.open = x.atomic > 0 ? SQL_IN_ATOMIC : x.depth > 0 ? SQL_IN_PAREN : SQL_CLOSED;
     }

@@ -16,9 +16,11 @@ struct sql_span {
     bool terminated;   /* a semicolon ended it */
     size_t open_at;    /* byte where what is still open began, when *open is a quote or a comment */
     size_t backslash;  /* byte of the first backslash outside quotes, which no SQL has; 0: none */
+    bool wants_data;   /* COPY … FROM STDIN: its data are the lines below, to a line with \. alone or the end of the text */
+    size_t data, data_len; /* bytes in the text, without that line; data 0: there are none */
 };
 
-/* The next statement at or after *pos; false: only blanks and comments are left. Moves *pos behind its semicolon.
+/* The next statement at or after *pos; false: only blanks and comments are left. Moves *pos behind its semicolon, or behind its data.
  * stop_at_magic: a line that starts with '%' or '\\' at a statement boundary ends the search (returns false with *pos at
  * the line's start). *open tells what was unfinished when the text ended. Backslash escapes in plain '…' strings are
  * not known (standard_conforming_strings is on). */

@@ -193,7 +193,7 @@ static bool run_sql(struct magic_ctx *ctx, const struct cell_item *item, struct 
 {
     struct connection *c = session_connection(ctx->session, NULL, e);
     ctx->name = NULL;
-    return c && statement_run(ctx, c, item->args, item->args_len, &ctx->session->settings, e);
+    return c && statement_run(ctx, c, item->args, item->args_len, &item->data, &ctx->session->settings, e);
 }
 
 /* ---- the cell ---- */
@@ -299,8 +299,8 @@ bool interp_run(struct session *s, const struct cell_run *run, json_t **error)
     }
     show_transactions(s, run->out, json_object_get(*error, "traceback"));
     names_note_cell(s);
-    side_note(s, run->code, run->len);
     s->ctx = NULL;
+    side_note(s, run->code, run->len); /* what a lost server says then is no output of this cell */
     arena_release(&arena);
     return ok;
 }

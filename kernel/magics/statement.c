@@ -5,6 +5,7 @@
 #include "magics/statement.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -27,6 +28,8 @@ struct running {
     int *mods;
     struct table_cell *cells; /* of the row that is being read */
     char tag[128];
+    const struct cell_data *data;
+    bool data_sent, copied_out;
 };
 
 /* ---- showing ---- */
@@ -106,7 +109,42 @@ static void on_done(void *self, const char *tag, bool has_rows)
     snprintf(r->tag, sizeof r->tag, "%s", tag);
 }
 
+static bool on_copy_in(void *self, const char **data, size_t *len, struct err *e)
+{
+    struct running *r = self;
+    if (!r->data->text) {
+        err_set(e, ERR_USAGE, "COPY ... FROM STDIN has no data");
+        err_hint(e, "end it with a semicolon, put the data into the lines below, and a last line of \\.; \\copy reads a file");
+        return false;
+    }
+    *data = r->data->text;
+    *len = r->data_sent ? 0 : r->data->len;
+    r->data_sent = true;
+    return true;
+}
+
+static bool on_copy_out(void *self, const char *data, size_t len, struct err *e)
+{
+    struct running *r = self;
+    (void)e;
+    r->copied_out = true;
+    if (r->ctx->out->stream)
+        r->ctx->out->stream(r->ctx->out->self, false, data, len);
+    return true;
+}
+
 /* ---- one statement ---- */
+
+/* "COPY t, line 3, column b": the line of the cell. */
+static void place_data_error(struct magic_ctx *ctx, const struct cell_data *data, struct err *e)
+{
+    const char *at = strncmp(e->context, "COPY ", 5) == 0 ? strstr(e->context, ", line ") : NULL;
+    if (!data->text || !at || e->line > 0 || e->position > 0)
+        return;
+    long n = strtol(at + 7, NULL, 10);
+    cell_place(ctx->cell, ctx->cell_len, (size_t)(data->text - ctx->cell), &e->line, &e->column);
+    e->line += n > 0 ? (int)n - 1 : 0;
+}
 
 /* A failed statement: from its own position to the place in the cell. */
 static void place_error(struct magic_ctx *ctx, const char *sql, size_t len, struct err *e)
@@ -144,7 +182,8 @@ static void name_types(struct running *r, struct connection *c)
 static bool run(struct running *r, struct connection *c, const char *sql, size_t len, struct err *e)
 {
     struct bound b;
-    struct pg_rows rows = {.self = r, .columns = on_columns, .row = on_row, .done = on_done};
+    struct pg_rows rows = {.self = r, .columns = on_columns, .row = on_row, .done = on_done,
+                           .copy_in = on_copy_in, .copy_out = on_copy_out};
     if (!connect_ensure(r->ctx, c, e))
         return false;
     if (!bind_variables(r->ctx->arena, &r->ctx->session->variables, sql, len, &b, e))
@@ -158,23 +197,24 @@ static bool run(struct running *r, struct connection *c, const char *sql, size_t
     return ok;
 }
 
-bool statement_run(struct magic_ctx *ctx, struct connection *c, const char *sql, size_t len, const struct settings *s,
-                   struct err *e)
+bool statement_run(struct magic_ctx *ctx, struct connection *c, const char *sql, size_t len, const struct cell_data *data,
+                   const struct settings *s, struct err *e)
 {
-    struct running r = {.ctx = ctx, .settings = s};
+    struct running r = {.ctx = ctx, .settings = s, .data = data};
     bool had_failed = pg_alive(c->pg) && pg_tx_state(c->pg) == PG_TX_FAILED;
     int64_t began = clock_mono_us();
     bool ok = run(&r, c, sql, len, e);
     int64_t us = clock_mono_us() - began;
     if (!ok) {
         place_error(ctx, sql, len, e);
+        place_data_error(ctx, data, e);
         ctx->advice = advice_on(ctx->arena, c, sql, len, e);
     }
     if (ok && r.has_table)
         last_result_keep(&ctx->session->last, r.table.more);
     if (ok && r.has_table)
         statement_show(ctx, &r.table);
-    if (ok && tag_is_shown(r.tag, r.has_table))
+    if (ok && !r.copied_out && tag_is_shown(r.tag, r.has_table))
         sink_printf(ctx->out, "%s\n", r.tag);
     if (ok && had_failed && strcmp(r.tag, "ROLLBACK") == 0 && sql_transaction(sql, len) == SQL_TX_COMMIT)
         sink_warn(ctx->out, "Nothing of the transaction was kept: a statement in it had failed, so it could only be "
@@ -208,7 +248,8 @@ bool statement_run_all(struct magic_ctx *ctx, struct connection *c, const char *
             return open_error(ctx, text + span.open_at, e);
         more = sql_next(text, len, &pos, false, &next, &open);
         ctx->last = last && !more;
-        ok = statement_run(ctx, c, text + span.start, span.len, s, e);
+        struct cell_data data = cell_data_of(text, &span);
+        ok = statement_run(ctx, c, text + span.start, span.len, &data, s, e);
         if (!ok && e->line == 0 && (more || seen > 0)) /* which one it was, when it has no place of its own */
             cell_place(ctx->cell, ctx->cell_len, (size_t)(text - ctx->cell) + span.start, &e->line, &e->column);
         seen++;

@@ -6,14 +6,15 @@
 #include <stddef.h>
 
 #include "base/err.h"
+#include "cell/split.h"
 #include "magics/magic.h"
 #include "magics/bind.h"
 #include "magics/session.h"
 
-/* One statement, a slice of ctx->cell; s says how it is run and shown. Rows become a table, a command its tag,
+/* One statement, a slice of ctx->cell, with the data below it; s says how it is run and shown. Rows become a table, a command its tag,
  * notices go to stderr. On failure *e carries the place in the cell, and what came before is shown. */
-bool statement_run(struct magic_ctx *ctx, struct connection *c, const char *sql, size_t len, const struct settings *s,
-                   struct err *e);
+bool statement_run(struct magic_ctx *ctx, struct connection *c, const char *sql, size_t len, const struct cell_data *data,
+                   const struct settings *s, struct err *e);
 /* All statements of a slice of ctx->cell, in order; the first error ends it, and its context says which one it
  * was. */
 bool statement_run_all(struct magic_ctx *ctx, struct connection *c, const char *text, size_t len,

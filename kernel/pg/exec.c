@@ -216,28 +216,79 @@ static void finish_result(struct run *r, const char *tag, bool has_rows)
         r->rows->done(r->rows->self, tag, has_rows);
 }
 
-/* The statement wants data that a cell cannot give: end the copy with a failure, the session goes on. */
-static bool refuse_copy_in(struct run *r)
+static bool end_copy(struct run *r, const char *why)
 {
-    err_set(r->e, ERR_NOT_IMPLEMENTED, "COPY ... FROM STDIN needs a data stream, which a cell does not have");
-    err_hint(r->e, "use INSERT with VALUES, or INSERT ... SELECT");
     int sent;
-    while ((sent = PQputCopyEnd(r->conn->pg, "not offered here")) == 0) {
+    while ((sent = PQputCopyEnd(r->conn->pg, why)) == 0) {
+        if (!wait_input(r, true) || !consume(r))
+            return false;
+    }
+    return true; /* what failed becomes a result */
+}
+
+/* Everything queued is sent before the next piece, so that memory stays flat. */
+static bool drain(struct run *r)
+{
+    while (PQflush(r->conn->pg) == 1) {
         if (!wait_input(r, true) || !consume(r))
             return false;
     }
     return true;
 }
 
-static bool refuse_copy_out(struct run *r)
+static bool feed_copy(struct run *r)
 {
-    err_set(r->e, ERR_NOT_IMPLEMENTED, "COPY ... TO STDOUT is not offered in a cell");
-    err_hint(r->e, "use SELECT to see the rows");
-    if (!begin_cancel(r))
-        return false;
+    enum { PIECE = 1 << 20 };
+    if (!r->rows || !r->rows->copy_in) {
+        err_set(r->e, ERR_NOT_IMPLEMENTED, "COPY ... FROM STDIN has no data here");
+        err_hint(r->e, "run it in a plain cell, with the data in the lines below and a last line of \\.");
+        return end_copy(r, "no data is offered here");
+    }
+    for (;;) {
+        const char *data = NULL;
+        size_t len = 0;
+        if (r->interrupted || cancel_fired(r->cancel)) {
+            r->interrupted = true;
+            return end_copy(r, "interrupted");
+        }
+        if (!r->rows->copy_in(r->rows->self, &data, &len, r->e))
+            return end_copy(r, "the client cannot go on");
+        if (len == 0)
+            return end_copy(r, NULL);
+        while (len > 0) {
+            int piece = len > PIECE ? PIECE : (int)len, sent = PQputCopyData(r->conn->pg, data, piece);
+            if (sent < 0)
+                return true; /* the server has ended the copy, or the connection is lost: a result says which */
+            if (!drain(r))
+                return false;
+            if (sent == 1) {
+                data += piece;
+                len -= (size_t)piece;
+            }
+        }
+    }
+}
+
+static bool read_copy(struct run *r)
+{
+    bool taken = r->rows && r->rows->copy_out;
+    if (!taken) {
+        err_set(r->e, ERR_NOT_IMPLEMENTED, "COPY ... TO STDOUT has no reader here");
+        err_hint(r->e, "run it in a plain cell, or use SELECT to see the rows");
+        if (!begin_cancel(r))
+            return false;
+    }
     for (;;) {
         char *line = NULL;
         int n = PQgetCopyData(r->conn->pg, &line, 1);
+        if (n > 0 && taken && !r->interrupted && !r->rows->copy_out(r->rows->self, line, (size_t)n, r->e)) {
+            taken = false;
+            r->stopped = true;
+            if (!begin_cancel(r)) {
+                PQfreemem(line);
+                return false;
+            }
+        }
         PQfreemem(line);
         if (n < 0)
             return true;
@@ -273,9 +324,9 @@ static bool take_result(struct run *r, const PGresult *res)
             finish_result(r, PQcmdStatus((PGresult *)(uintptr_t)res), true);
         return true;
     case PGRES_COPY_IN:
-        return refuse_copy_in(r);
+        return feed_copy(r);
     case PGRES_COPY_OUT:
-        return refuse_copy_out(r);
+        return read_copy(r);
     case PGRES_COPY_BOTH:
         return give_up(r, ERR_NOT_IMPLEMENTED, "replication commands are not offered; the connection was closed");
     case PGRES_NONFATAL_ERROR:

@@ -34,11 +34,16 @@ struct pg_rows {
     bool (*row)(void *self, const struct pg_value *values, size_t n);
     /* Command tag, "INSERT 0 3"; "" for an empty statement and for one whose rest was cancelled. has_rows: a result set came before it. */
     void (*done)(void *self, const char *tag, bool has_rows);
+    /* COPY … FROM STDIN: the next bytes, valid until the next call; *len 0: that was all. false with *e set: the copy is given
+     * up, the server forgets its rows. NULL: such a statement is refused. */
+    bool (*copy_in)(void *self, const char **data, size_t *len, struct err *e);
+    /* COPY … TO STDOUT: some bytes of it. false with *e set: the rest is cancelled. NULL: it is refused. */
+    bool (*copy_out)(void *self, const char *data, size_t len, struct err *e);
 };
 
 /* One statement, with optional parameters ($1…; text form, NULL: SQL NULL). Without parameters the simple protocol of
  * psql is used. On failure *e has SQLSTATE, detail, hint, context and position (code points in `sql`). After a cancel the
- * code is ERR_CANCELLED and the session is usable. COPY FROM STDIN / TO STDOUT is refused by name for now. A lost
+ * code is ERR_CANCELLED and the session is usable. A lost
  * connection is ERR_CONNECT. A row over 64 MiB is ERR_TOO_BIG. A server that does not react to a cancel within seconds is
  * hung up on: ERR_CANCELLED, and pg_alive says false from then on. */
 bool pg_exec(struct pg_conn *conn, const char *sql, const char *const *params, size_t n_params, const struct pg_rows *rows,

@@ -24,6 +24,13 @@ static void describe(const struct cell_items *items, struct buf *out)
         buf_puts(out, " <");
         buf_add(out, it->args, it->args_len);
         buf_puts(out, ">");
+        if (it->data.wanted && it->data.text) {
+            buf_puts(out, " data<");
+            buf_add(out, it->data.text, it->data.len);
+            buf_puts(out, ">");
+        } else if (it->data.wanted) {
+            buf_puts(out, " no data");
+        }
         if (it->body) {
             buf_printf(out, " %d<", it->body_line);
             buf_add(out, it->body, it->body_len);
@@ -39,6 +46,18 @@ static const struct {
     {"", ""},
     {" \n\t\n", ""},
     {"select 1", "S 1:1 <select 1>\n"},
+    /* COPY … FROM STDIN takes the lines below, whatever is in them */
+    {"copy t from stdin;\na;b\n%x 'c\n\\.\nselect 2",
+     "S 1:1 <copy t from stdin> data<a;b\n%x 'c\n>\nS 5:1 <select 2>\n"},
+    {"COPY t (a, b) FROM STDIN WITH (FORMAT csv) ; \r\n1,2\r\n\\.\r\n%version",
+     "S 1:1 <COPY t (a, b) FROM STDIN WITH (FORMAT csv)> data<1,2\r\n>\nL 4:9 version@1 <>\n"},
+    {"copy t from stdin;\n1", "S 1:1 <copy t from stdin> data<1>\n"},
+    {"copy t from stdin;\n\\.\n", "S 1:1 <copy t from stdin> data<>\n"},
+    {"copy t from stdin;\n", "S 1:1 <copy t from stdin> no data\n"},
+    {"copy t from stdin; select 1", "S 1:1 <copy t from stdin> no data\nS 1:20 <select 1>\n"},
+    {"copy t from stdin", "S 1:1 <copy t from stdin> no data\n"},
+    {"copy (select 1 from stdin) to stdout;\nselect 2", "S 1:1 <copy (select 1 from stdin) to stdout>\nS 2:1 <select 2>\n"},
+    {"copy t from '/x';\nselect 2", "S 1:1 <copy t from '/x'>\nS 2:1 <select 2>\n"},
     {"\n  select 1;\n-- x\nselect 2;", "S 2:3 <select 1>\nS 4:1 <select 2>\n"},
     {"select 'äö'; select 'b'", "S 1:1 <select 'äö'>\nS 1:14 <select 'b'>\n"},
     {"%sql select 1", "L 1:6 sql@1 <select 1>\n"},

@@ -139,7 +139,7 @@ static void test_error_fields(void **state)
     pg_close(conn);
 }
 
-static void test_copy_is_refused(void **state)
+static void test_copy_without_data_or_reader(void **state)
 {
     (void)state;
     NEED_CLUSTER();
@@ -310,7 +310,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_memory_is_flat), cmocka_unit_test(test_rows), cmocka_unit_test(test_parameters),
         cmocka_unit_test(test_notices), cmocka_unit_test(test_error_fields),
-        cmocka_unit_test(test_copy_is_refused), cmocka_unit_test(test_big_rows), cmocka_unit_test(test_many_columns), cmocka_unit_test(test_types),
+        cmocka_unit_test(test_copy_without_data_or_reader), cmocka_unit_test(test_big_rows), cmocka_unit_test(test_many_columns), cmocka_unit_test(test_types),
         cmocka_unit_test(test_quoting), cmocka_unit_test(test_about),
     };
     return cmocka_run_group_tests_name("pg_exec", tests, set_up_cluster, tear_down_cluster);
