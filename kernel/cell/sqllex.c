@@ -273,12 +273,16 @@ static bool at_line_start(const char *text, size_t at)
     return at == 0 || text[at - 1] == '\n' || text[at - 1] == '\r';
 }
 
-/* Behind the semicolon of a COPY … FROM STDIN: the data begin on the next line, as in psql. */
+/* Behind the semicolon of a COPY … FROM STDIN: the data begin on the next line, as in psql; a comment may stand before it. */
 static void take_data(struct lexer *x, struct sql_span *out)
 {
     size_t at = x->at;
     while (at < x->len && is_blank(x->text[at]) && x->text[at] != '\n')
         at++;
+    if (x->len - at >= 2 && memcmp(x->text + at, "--", 2) == 0) {
+        while (at < x->len && x->text[at] != '\n')
+            at++;
+    }
     if (at == x->len || x->text[at] != '\n')
         return;
     out->data = x->at = ++at;

@@ -128,7 +128,7 @@ static bool on_copy_out(void *self, const char *data, size_t len, struct err *e)
     struct running *r = self;
     (void)e;
     r->copied_out = true;
-    if (r->ctx->out->stream)
+    if (len > 0 && r->ctx->out->stream)
         r->ctx->out->stream(r->ctx->out->self, false, data, len);
     return true;
 }

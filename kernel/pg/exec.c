@@ -272,12 +272,14 @@ static bool feed_copy(struct run *r)
 static bool read_copy(struct run *r)
 {
     bool taken = r->rows && r->rows->copy_out;
-    if (!taken) {
+    if (taken && !r->rows->copy_out(r->rows->self, "", 0, r->e))
+        taken = false;
+    if (!taken && r->e->code == ERR_NONE) {
         err_set(r->e, ERR_NOT_IMPLEMENTED, "COPY ... TO STDOUT has no reader here");
         err_hint(r->e, "run it in a plain cell, or use SELECT to see the rows");
-        if (!begin_cancel(r))
-            return false;
     }
+    if (!taken && !begin_cancel(r))
+        return false;
     for (;;) {
         char *line = NULL;
         int n = PQgetCopyData(r->conn->pg, &line, 1);

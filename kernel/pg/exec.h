@@ -37,7 +37,7 @@ struct pg_rows {
     /* COPY … FROM STDIN: the next bytes, valid until the next call; *len 0: that was all. false with *e set: the copy is given
      * up, the server forgets its rows. NULL: such a statement is refused. */
     bool (*copy_in)(void *self, const char **data, size_t *len, struct err *e);
-    /* COPY … TO STDOUT: some bytes of it. false with *e set: the rest is cancelled. NULL: it is refused. */
+    /* COPY … TO STDOUT: first no bytes, then some at a time. false with *e set: the rest is cancelled. NULL: it is refused. */
     bool (*copy_out)(void *self, const char *data, size_t len, struct err *e);
 };
 

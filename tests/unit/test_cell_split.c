@@ -51,6 +51,7 @@ static const struct {
      "S 1:1 <copy t from stdin> data<a;b\n%x 'c\n>\nS 5:1 <select 2>\n"},
     {"COPY t (a, b) FROM STDIN WITH (FORMAT csv) ; \r\n1,2\r\n\\.\r\n%version",
      "S 1:1 <COPY t (a, b) FROM STDIN WITH (FORMAT csv)> data<1,2\r\n>\nL 4:9 version@1 <>\n"},
+    {"copy t from stdin; -- x\n1\n\\.", "S 1:1 <copy t from stdin> data<1\n>\n"},
     {"copy t from stdin;\n1", "S 1:1 <copy t from stdin> data<1>\n"},
     {"copy t from stdin;\n\\.\n", "S 1:1 <copy t from stdin> data<>\n"},
     {"copy t from stdin;\n", "S 1:1 <copy t from stdin> no data\n"},
