@@ -146,7 +146,7 @@ static void note_word(struct lexer *x, const char *word, size_t len)
     if (x->n_words == 0 && word_is(word, len, "copy"))
         x->copy = COPY_BEGUN;
     else if (x->depth == 0 && (x->copy == COPY_BEGUN || x->copy == COPY_FROM))
-        x->copy = x->copy == COPY_FROM && word_is(word, len, "stdin") ? COPY_STDIN
+        x->copy = x->copy == COPY_FROM && (word_is(word, len, "stdin") || word_is(word, len, "stdout")) ? COPY_STDIN
                   : word_is(word, len, "from") ? COPY_FROM : COPY_BEGUN;
     x->n_words++;
     const char *w = x->words;

@@ -16,7 +16,7 @@ struct sql_span {
     bool terminated;   /* a semicolon ended it */
     size_t open_at;    /* byte where what is still open began, when *open is a quote or a comment */
     size_t backslash;  /* byte of the first backslash outside quotes, which no SQL has; 0: none */
-    bool wants_data;   /* COPY … FROM STDIN: its data are the lines below, to a line with \. alone or the end of the text */
+    bool wants_data;   /* COPY … FROM STDIN (or STDOUT, which is the same there): its data are the lines below, to a line with \. alone or the end of the text */
     size_t data, data_len; /* bytes in the text, without that line; data 0: there are none */
 };
 
