@@ -11,7 +11,7 @@
 #include "base/xalloc.h"
 #include "lakehouse/front.h"
 
-enum call { CALL_NONE, CALL_CAST, CALL_CONCAT, CALL_DATE_FORMAT };
+enum call { CALL_NONE, CALL_CAST, CALL_CONCAT, CALL_DATE_FORMAT, CALL_NAMED_STRUCT };
 struct writer {
     struct front *f;
     struct buf *out;
@@ -19,6 +19,7 @@ struct writer {
     size_t at, to;
     unsigned char calls[FRONT_DEPTH_MAX]; /* what each open bracket belongs to */
     size_t depth;
+    size_t value_at; /* the token behind the newest name of named_struct */
     struct err *e;
 };
 
@@ -57,7 +58,8 @@ static const struct function_name {
     const char *spark, *duck;
 } function_names[] = {
     {"current_timestamp", "now"}, {"getdate", "now"}, {"nvl", "coalesce"}, {"size", "len"}, {"array_size", "len"},
-    {"cardinality", "len"}, {"array", "list_value"}, {"collect_list", "spark_collect_list"},
+    {"cardinality", "len"}, {"array", "list_value"}, {"map", "spark_map"}, {"map_from_arrays", "map"},
+    {"named_struct", "struct_pack"}, {"collect_list", "spark_collect_list"},
     {"collect_set", "spark_collect_set"}, {"explode", "unnest"}, {"date_add", "spark_date_add"},
     {"date_sub", "spark_date_sub"}, {"datediff", "spark_datediff"}, {"to_date", "spark_to_date"},
     {"to_timestamp", "spark_to_timestamp"}, {"date_format", "strftime"}, {"rand", "random"},
@@ -195,6 +197,13 @@ static bool write_date_pattern(struct writer *w, const struct token *t)
     return true;
 }
 
+/* named_struct('a', 1, 'b', 2): a literal where a name stands, not the value of the one before. */
+static bool names_a_field(const struct writer *w, const struct token *t)
+{
+    return w->calls[w->depth] == CALL_NAMED_STRUCT && token_symbol(&t[1], ",") && w->at &&
+           (token_symbol(&t[-1], "(") || token_symbol(&t[-1], ",")) && w->at != w->value_at;
+}
+
 static bool write_symbol(struct writer *w, const struct token *t)
 {
     if (token_symbol(t, "(")) {
@@ -204,6 +213,7 @@ static bool write_symbol(struct writer *w, const struct token *t)
         enum call call = token_is(before, "cast") || token_is(before, "try_cast") ? CALL_CAST
                          : token_is(before, "concat")                            ? CALL_CONCAT
                          : token_is(before, "date_format")                       ? CALL_DATE_FORMAT
+                         : token_is(before, "named_struct")                      ? CALL_NAMED_STRUCT
                                                                                   : CALL_NONE;
         w->calls[++w->depth] = (unsigned char)call;
     } else if (token_symbol(t, ")")) {
@@ -316,6 +326,13 @@ static bool write_token(struct writer *w)
         lake_quote_name(w->out, now(w)->text);
         return true;
     case TOKEN_STRING:
+        if (names_a_field(w, t)) {
+            lake_quote_name(w->out, t->text);
+            buf_puts(w->out, " := ");
+            w->at++;
+            w->value_at = w->at + 1;
+            return true;
+        }
         if (w->calls[w->depth] == CALL_DATE_FORMAT && token_symbol(&t[1], ")"))
             return write_date_pattern(w, t);
         buf_putc(w->out, ' ');

@@ -27,6 +27,14 @@ static const char *const set_up_sql[] = {
     "CREATE MACRO spark_sha2(s, bits) AS CASE WHEN bits IN (0, 256) THEN sha256(s) ELSE error('sha2 is offered with 256 "
     "bits only') END",
     "CREATE MACRO spark_regexp_replace(s, p, r) AS regexp_replace(s, p, r, 'g')",
+    "CREATE MACRO spark_map() AS map(), (k1, v1) AS map([k1], [v1]), (k1, v1, k2, v2) AS map([k1, k2], "
+    "[v1, v2]), (k1, v1, k2, v2, k3, v3) AS map([k1, k2, k3], [v1, v2, v3]), (k1, v1, k2, v2, k3, v3, k4, "
+    "v4) AS map([k1, k2, k3, k4], [v1, v2, v3, v4]), (k1, v1, k2, v2, k3, v3, k4, v4, k5, v5) AS map([k1, "
+    "k2, k3, k4, k5], [v1, v2, v3, v4, v5]), (k1, v1, k2, v2, k3, v3, k4, v4, k5, v5, k6, v6) AS map([k1, "
+    "k2, k3, k4, k5, k6], [v1, v2, v3, v4, v5, v6]), (k1, v1, k2, v2, k3, v3, k4, v4, k5, v5, k6, v6, k7, "
+    "v7) AS map([k1, k2, k3, k4, k5, k6, k7], [v1, v2, v3, v4, v5, v6, v7]), (k1, v1, k2, v2, k3, v3, k4, "
+    "v4, k5, v5, k6, v6, k7, v7, k8, v8) AS map([k1, k2, k3, k4, k5, k6, k7, k8], [v1, v2, v3, v4, v5, "
+    "v6, v7, v8])",
     "CREATE MACRO spark_pmod(a, b) AS ((a % b) + b) % b",
     "CREATE MACRO spark_range(a) AS TABLE (SELECT range AS id FROM range(a)), (a, b) AS TABLE (SELECT range AS id FROM "
     "range(a, b)), (a, b, c) AS TABLE (SELECT range AS id FROM range(a, b, c))",

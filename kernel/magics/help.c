@@ -191,7 +191,7 @@ static void put_list_line(const struct magic *m, enum help_form form, struct buf
     if (form == HELP_MARKDOWN)
         buf_printf(out, "| `%s` | %s |\n", buf_str(&sign), m->summary);
     else
-        buf_printf(out, "  %-16s %s\n", buf_str(&sign), m->summary);
+        buf_printf(out, "  %-20s %s\n", buf_str(&sign), m->summary);
     buf_release(&sign);
 }
 

@@ -16,6 +16,7 @@ struct synced_task {
     struct cancel *cancel;
     struct synced_progress live; /* under the lock of all */
     bool failed;
+    char *message; /* what the row said before the sync had to wait; NULL: it does not wait */
     struct synced_task *next;
 };
 

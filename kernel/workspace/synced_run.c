@@ -46,6 +46,30 @@ static void set_state(struct synced_task *t, const char *state, const char *mess
     synced_write(t);
 }
 
+static const char waiting[] = "The sync waits, and goes on by itself: ";
+
+/* The row says what the sync waits for, until it can go on. */
+static void waits_for(struct synced_task *t, const struct err *why)
+{
+    if (t->message)
+        return;
+    bool waited = strncmp(t->row.message, waiting, strlen(waiting)) == 0; /* before the workspace was started again */
+    t->message = xstrdup(waited ? "" : t->row.message);
+    free(t->row.message);
+    t->row.message = xasprintf("%s%s", waiting, why->text);
+    synced_write(t);
+}
+
+static void waits_no_more(struct synced_task *t)
+{
+    if (!t->message)
+        return;
+    free(t->row.message);
+    t->row.message = t->message;
+    t->message = NULL;
+    synced_write(t);
+}
+
 static bool is_continuous(const json_t *spec)
 {
     return strcmp(jx_get_str(spec, "scheduling_policy", ""), "CONTINUOUS") == 0;
@@ -81,6 +105,8 @@ static bool on_call(void *self, const char *method, const json_t *args, json_t *
     if (strcmp(method, "writer_login") != 0)
         return err_set(e, ERR_NOT_IMPLEMENTED, "a sync does not ask for '%s'", method);
     *answer = writer_login(self, e);
+    if (*answer)
+        waits_no_more(self);
     return *answer != NULL;
 }
 
@@ -178,12 +204,13 @@ static bool try_until_done(struct synced_task *t, const json_t *spec, json_t **d
             return true;
         if (!passes(e) || (!is_continuous(spec) && i + 1 == TRIES))
             return false;
-        struct err waiting = {0};
+        struct err stopped = {0};
         int ms = WAIT_MS * (i + 1) < WAIT_MOST_MS ? WAIT_MS * (i + 1) : WAIT_MOST_MS;
+        waits_for(t, e);
         if (i == 0)
             synced_event(t->all, t->update, "WARN", "flow_progress", "The sync was interrupted and goes on.", e);
-        if (!cancel_poll(t->cancel, -1, 0, ms, &waiting)) {
-            *e = waiting;
+        if (!cancel_poll(t->cancel, -1, 0, ms, &stopped)) {
+            *e = stopped;
             return false;
         }
     }
@@ -238,5 +265,7 @@ enum synced_end synced_run_table(struct synced_task *t)
     enum synced_end end = finish(t, ok, done, &e);
     json_decref(spec);
     json_decref(done);
+    free(t->message);
+    t->message = NULL;
     return end;
 }

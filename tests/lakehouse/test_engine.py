@@ -287,6 +287,13 @@ def test_joins_ctes_and_qualified_names(people):
     assert people.rows("SELECT count(*), current_schema(), current_catalog() FROM orders") == [["3", "shop", "main"]]
 
 
+def test_nested_values_are_written_as_databricks_has_them(people):
+    big = "12345678901234567890.123456789012345678"
+    assert people.rows(f"""SELECT map('a', 1, 'b', 2), map(), map_from_arrays(array('x'), array(1)),
+        named_struct('a', 'x', 'b', 'y', 'c', named_struct('d', CAST('{big}' AS DECIMAL(38,18)))), array(1, NULL)""") == [
+        ['{"a":1,"b":2}', "{}", '{"x":1}', '{"a":"x","b":"y","c":{"d":' + big + "}}", "[1,null]"]]
+
+
 def test_describe_and_show(people):
     detail = people.run("DESCRIBE DETAIL people").dicts[0]
     assert (detail["format"], detail["name"], detail["numFiles"]) == ("delta", "main.default.people", "1")

@@ -57,6 +57,29 @@ def test_continuous_follows_by_itself(lab):
         lab.assert_equal(source, "follows", version)
 
 
+def stopped(lab, yes):
+    from conftest import wait_until
+    lab.api.update("workshop", "stopped", stopped=yes)
+    assert wait_until(lambda: lab.api.get("workshop")["state"] == ("STOPPED" if yes else "AVAILABLE"))
+
+
+def test_continuous_waits_for_a_stopped_instance_and_says_so(lab):
+    from conftest import wait_until
+    source = lab.source("patient")
+    lab.sql(f"INSERT INTO {source} VALUES (1, 'one')")
+    lab.create(source, "patient", "CONTINUOUS")
+    stopped(lab, True)
+    try:
+        lab.sql(f"INSERT INTO {source} VALUES (2, 'two')")
+        assert wait_until(lambda: lab.look("patient")[1]["message"].startswith("The sync waits")), lab.look("patient")
+        assert lab.look("patient")[1]["detailed_state"] == "SYNCED_TABLE_ONLINE_CONTINUOUS_UPDATE"
+    finally:
+        stopped(lab, False)
+    wait_applied(lab, "patient", 2)
+    lab.assert_equal(source, "patient", 2)
+    assert "version 2, incremental" in lab.look("patient")[1]["message"]
+
+
 def wait_applied(lab, name, version):
     from conftest import wait_until
     assert wait_until(lambda: lab.applied(name) >= version), lab.look(name)
