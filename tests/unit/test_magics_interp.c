@@ -111,7 +111,7 @@ static void test_secrets_are_not_shown(void **state)
 static void test_help(void **state)
 {
     (void)state;
-    shows("%help", "%connect         open a session");
+    shows("%help", "%connect             open a session");
     shows("%magics", "  %sql, %%sql ");
     shows("%help instance create", "[--capacity CU_1|CU_2|CU_4|CU_8]");
     assert_null(strstr(cells_run(&c, "%help instance create"), "--force"));
