@@ -395,7 +395,7 @@ static bool run_delete(struct magic_ctx *ctx, const struct args *args, struct er
     const char *name = args_get(args, "name");
     bool purge = args_flag(args, "purge");
     const char *what = arena_printf(ctx->arena, purge ? "Delete synced table '%s' and its table in PostgreSQL"
-                                                      : "Delete synced table '%s' (its table in PostgreSQL stays)", name);
+                                                      : "Delete synced table '%s' (its table in PostgreSQL is left as it is)", name);
     if (!remote_consent(ctx, what, purge, args_flag(args, "yes"), e))
         return false;
     struct dbx_param params[] = {{"name", name}, {"purge_data", purge ? "true" : NULL}, {NULL, NULL}};
@@ -408,7 +408,7 @@ static bool run_delete(struct magic_ctx *ctx, const struct args *args, struct er
         return err_wrap(e, "cannot delete synced table '%s'", name);
     }
     sink_printf(ctx->out, purge ? "Synced table %s is deleted, and its table in PostgreSQL with it.\n"
-                                : "Synced table %s is deleted. Its table in PostgreSQL stays, with the rows of the last sync.\n", name);
+                                : "Synced table %s is deleted. Its table in PostgreSQL is left as it is.\n", name);
     return true;
 }
 

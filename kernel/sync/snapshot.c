@@ -114,16 +114,31 @@ static bool lock_target(struct sync_job *j, struct err *e)
     return ok;
 }
 
-static bool exchange(struct sync_job *j, const char *heap, const char *name, struct err *e)
+static bool carry(struct sync_job *j, struct buf *sql, const char *what, const char *heap, struct err *e)
+{
+    buf_printf(sql, "SELECT databricks_sync.carry_%s(", what);
+    pg_quote_literal(sql, j->target);
+    buf_puts(sql, "::regclass, ");
+    pg_quote_literal(sql, heap);
+    buf_puts(sql, "::regclass)");
+    return target_run(j, sql, e);
+}
+
+/* The constraint keeps its name, which no other relation of the schema has. */
+static bool key_name(struct sync_job *j, char **out, struct err *e)
+{
+    const char *params[] = {j->target};
+    return pg_scalar(j->pg, "SELECT conname FROM pg_constraint WHERE conrelid = $1::regclass AND contype = 'p'", params, 1, out,
+                     j->cancel, e);
+}
+
+/* What takes long comes before the lock; rights, which somebody may be changing, behind it. */
+static bool exchange(struct sync_job *j, const char *heap, const char *name, const char *key, struct err *e)
 {
     struct buf sql;
+    char *old_key = NULL;
     buf_init(&sql, SYNC_SQL_MAX);
-    buf_puts(&sql, "SELECT databricks_sync.carry_over(");
-    pg_quote_literal(&sql, j->target);
-    buf_puts(&sql, "::regclass, ");
-    pg_quote_literal(&sql, heap);
-    buf_puts(&sql, "::regclass)");
-    bool ok = target_run(j, &sql, e) && lock_target(j, e);
+    bool ok = carry(j, &sql, "over", heap, e) && lock_target(j, e) && carry(j, &sql, "grants", heap, e) && key_name(j, &old_key, e);
     buf_printf(&sql, "DROP TABLE %s; ALTER TABLE %s SET SCHEMA ", j->target, heap);
     pg_quote_ident(&sql, j->spec->schema);
     buf_puts(&sql, "; ALTER TABLE ");
@@ -132,7 +147,14 @@ static bool exchange(struct sync_job *j, const char *heap, const char *name, str
     pg_quote_ident(&sql, name);
     buf_puts(&sql, " RENAME TO ");
     pg_quote_ident(&sql, j->spec->table);
+    buf_puts(&sql, "; ALTER INDEX ");
+    pg_quote_ident(&sql, j->spec->schema);
+    buf_putc(&sql, '.');
+    pg_quote_ident(&sql, key);
+    buf_puts(&sql, " RENAME TO ");
+    pg_quote_ident(&sql, old_key ? old_key : "");
     ok = ok && target_run(j, &sql, e);
+    free(old_key);
     buf_release(&sql);
     return ok;
 }
@@ -142,11 +164,11 @@ static bool swap(struct sync_job *j, struct err *e)
 {
     char *name = xasprintf("load_%s", j->spec->id);
     char *heap = xasprintf("databricks_sync.\"%s\"", name);
-    char *key = xasprintf("%.58s_pkey", j->spec->table);
+    char *key = xasprintf("load_%s_key", j->spec->id);
     j->result.method = SYNC_SWAP;
     j->result.deleted = j->state.rows;
     bool ok = target_create(j, heap, false, e) && load_snapshot(j, heap, true, e) && target_key(j, heap, key, e) &&
-              target_protect(j, heap, e) && set_rows(j, heap, e) && exchange(j, heap, name, e) && state_write(j, e);
+              target_protect(j, heap, e) && set_rows(j, heap, e) && exchange(j, heap, name, key, e) && state_write(j, e);
     j->result.upserted = j->result.rows;
     free(name);
     free(heap);

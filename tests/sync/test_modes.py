@@ -181,16 +181,42 @@ def test_views_indexes_and_grants_survive(lab):
         pg.execute("CREATE EXTENSION IF NOT EXISTS databricks_auth")
         pg.execute("SELECT databricks_create_role('reader@example.com', 'USER')")
         pg.execute('GRANT SELECT ON lab.kept TO "reader@example.com"')
+        pg.execute('GRANT SELECT (v) ON lab.kept TO databricks_superuser')
         lab.sql(f"UPDATE {source} SET v = 'y' WHERE id < 10")
         _, status = lab.run("kept")
         assert "swap" in status["message"], status  # large, and nothing depends on it
         assert pg.execute("SELECT has_table_privilege('reader@example.com', 'lab.kept', 'SELECT')").fetchone()[0]
+        assert pg.execute("SELECT count(*) FROM pg_attribute WHERE attrelid = 'lab.kept'::regclass AND attacl IS NOT NULL").fetchone()[0]
         pg.execute("CREATE VIEW lab.kept_view AS SELECT count(*) FROM lab.kept WHERE v = 'y'")
         lab.sql(f"UPDATE {source} SET v = 'y' WHERE id < 20")
         _, status = lab.run("kept")
         assert "diff" in status["message"] and pg.execute("SELECT * FROM lab.kept_view").fetchone()[0] == 20
         pg.execute("DROP VIEW lab.kept_view")
     lab.assert_equal(source, "kept")
+
+
+def test_swaps_at_once_with_one_key_name(lab):
+    """The keys of these tables would all be called the same, if the first 58 characters of a name made it."""
+    names = ["t" * 60 + str(i) for i in range(3)]
+    for name in names:
+        lab.sql(f"INSERT INTO {lab.source(name)} VALUES (1, 'one')")
+        lab.create(f"main.lab.{name}", name, "SNAPSHOT")
+    with lab.connect() as pg:
+        keys = "SELECT conname FROM pg_constraint WHERE conrelid::regclass::text LIKE 'lab.ttt%' AND contype = 'p' ORDER BY 1"
+        before = pg.execute(keys).fetchall()
+        assert len(before) == 3
+        updates = []
+        for name in names:
+            lab.sql(f"CREATE OR REPLACE TABLE main.lab.{name} AS SELECT 2 AS id, 7 AS v")
+            pipeline = lab.look(name)[1]["pipeline_id"]
+            updates.append((pipeline, lab.api.ok("POST", f"/api/2.0/pipelines/{pipeline}/updates", {})["update_id"]))
+        for name, (pipeline, update) in zip(names, updates):
+            while (state := lab.api.ok("GET", f"/api/2.0/pipelines/{pipeline}/updates/{update}")["update"]["state"]) not in (
+                    "COMPLETED", "FAILED", "CANCELED"):
+                pass  # the answer is held by the server
+            assert state == "COMPLETED" and "swap" in lab.look(name)[1]["message"], lab.look(name)
+            lab.assert_equal(f"main.lab.{name}", name)
+        assert pg.execute(keys).fetchall() == before
 
 
 @pytest.mark.parametrize("change, code, words", [

@@ -57,7 +57,7 @@ CREATE OR REPLACE TRIGGER synced_table_is_read_only
     BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON databricks_sync.tables
     FOR EACH STATEMENT EXECUTE FUNCTION databricks_sync.refuse_write();
 
--- Everything users made on the old heap, once more on the new one: indexes, rights, comments.
+-- What was made on the old heap, once more on the new one: indexes and comments.
 CREATE OR REPLACE FUNCTION databricks_sync.carry_over(old regclass, new regclass) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $function$
@@ -77,15 +77,6 @@ BEGIN
                                                   item.name, old_name)));
     END LOOP;
     FOR item IN
-        SELECT CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE format('%I', pg_get_userbyid(a.grantee)) END AS grantee,
-               a.privilege_type AS privilege, a.is_grantable AS grantable
-        FROM pg_class c, aclexplode(c.relacl) a
-        WHERE c.oid = old AND a.grantee <> c.relowner
-    LOOP
-        EXECUTE format('GRANT %s ON %s TO %s%s', item.privilege, new, item.grantee,
-                       CASE WHEN item.grantable THEN ' WITH GRANT OPTION' ELSE '' END);
-    END LOOP;
-    FOR item IN
         SELECT d.objsubid, a.attname, d.description
         FROM pg_description d LEFT JOIN pg_attribute a ON a.attrelid = d.objoid AND a.attnum = d.objsubid AND d.objsubid > 0
         WHERE d.classoid = 'pg_class'::regclass AND d.objoid = old
@@ -99,3 +90,33 @@ BEGIN
 END
 $function$;
 REVOKE ALL ON FUNCTION databricks_sync.carry_over(regclass, regclass) FROM PUBLIC;
+
+-- Its rights.
+CREATE OR REPLACE FUNCTION databricks_sync.carry_grants(old regclass, new regclass) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    item record;
+BEGIN
+    FOR item IN
+        SELECT CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE format('%I', pg_get_userbyid(a.grantee)) END AS grantee,
+               a.privilege_type AS privilege, a.is_grantable AS grantable
+        FROM pg_class c, aclexplode(c.relacl) a
+        WHERE c.oid = old AND a.grantee <> c.relowner
+    LOOP
+        EXECUTE format('GRANT %s ON %s TO %s%s', item.privilege, new, item.grantee,
+                       CASE WHEN item.grantable THEN ' WITH GRANT OPTION' ELSE '' END);
+    END LOOP;
+    FOR item IN
+        SELECT CASE x.grantee WHEN 0 THEN 'PUBLIC' ELSE format('%I', pg_get_userbyid(x.grantee)) END AS grantee,
+               x.privilege_type AS privilege, x.is_grantable AS grantable, a.attname AS name
+        FROM pg_attribute a CROSS JOIN LATERAL aclexplode(a.attacl) x
+        WHERE a.attrelid = old AND NOT a.attisdropped
+          AND EXISTS (SELECT FROM pg_attribute b WHERE b.attrelid = new AND b.attname = a.attname AND NOT b.attisdropped)
+    LOOP
+        EXECUTE format('GRANT %s (%I) ON %s TO %s%s', item.privilege, item.name, new, item.grantee,
+                       CASE WHEN item.grantable THEN ' WITH GRANT OPTION' ELSE '' END);
+    END LOOP;
+END
+$function$;
+REVOKE ALL ON FUNCTION databricks_sync.carry_grants(regclass, regclass) FROM PUBLIC;
