@@ -12,6 +12,7 @@
 #define BASE_LAZY_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -38,9 +39,12 @@ _Noreturn void lazy_not_there(const struct err *why);
     static const char *const real_names[] = {                                                      \
         RETURNS(LAZY_NAME_R) VOIDS(LAZY_NAME_V) OWN(LAZY_NAME_O)};                                 \
     static struct err real_why;                                                                    \
+    static atomic_bool real_there; /* every call asks: it must cost nothing */                     \
     static void real_load(void)                                                                    \
     {                                                                                              \
-        lazy_load(soname, real_names, sizeof real_names / sizeof *real_names, &real, &real_why);   \
+        bool ok = lazy_load(soname, real_names, sizeof real_names / sizeof *real_names, &real,     \
+                            &real_why);                                                            \
+        atomic_store_explicit(&real_there, ok, memory_order_release);                              \
     }                                                                                              \
     bool ready(struct err *e)                                                                      \
     {                                                                                              \
@@ -50,11 +54,16 @@ _Noreturn void lazy_not_there(const struct err *why);
             *e = real_why;                                                                         \
         return real_why.code == ERR_NONE;                                                          \
     }                                                                                              \
-    static void real_ready(void)                                                                   \
+    static __attribute__((noinline, cold)) void real_first(void)                                   \
     {                                                                                              \
         struct err e = {0};                                                                        \
         if (!ready(&e))                                                                            \
             lazy_not_there(&e);                                                                    \
+    }                                                                                              \
+    static inline void real_ready(void)                                                            \
+    {                                                                                              \
+        if (!atomic_load_explicit(&real_there, memory_order_acquire))                              \
+            real_first();                                                                          \
     }                                                                                              \
     RETURNS(LAZY_CALL_R) VOIDS(LAZY_CALL_V)
 
