@@ -1,7 +1,7 @@
 #!/bin/sh
-# Makes the Python environment DIR from SET.lock (lab or test; test holds lab). Does nothing, and needs
+# Makes the Python environment DIR from SET.lock (each of lab, test, bench holds the one before). Does nothing, and needs
 # no network, when the environment was made from the same lock file by the same interpreter.
-# Usage: venv.sh DIR lab|test
+# Usage: venv.sh DIR lab|test|bench
 set -eu
 
 dir=$1 set=$2
@@ -34,7 +34,7 @@ if ! [ -x "$dir/bin/pip" ] || ! [ -f "$dir/place" ] || [ "$(cat "$dir/place")" !
     echo "$version $full" >"$dir/place"
 fi
 
-rm -f "$dir"/lab.stamp "$dir"/test.stamp
+rm -f "$dir"/lab.stamp "$dir"/test.stamp "$dir"/bench.stamp
 echo "venv: installing $set.lock"
 "$dir/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: \
     -r "$here/$set.lock"

@@ -14,10 +14,26 @@ void jx_setup(void)
     json_object_seed(0);
 }
 
+/* Eight bytes at a time: of megabytes of ASCII, which is what large texts are, jansson need not look at each one. */
+static bool is_ascii(const char *text, size_t len)
+{
+    uint64_t bits = 0;
+    for (; len >= sizeof bits; text += sizeof bits, len -= sizeof bits) {
+        uint64_t eight;
+        memcpy(&eight, text, sizeof eight);
+        bits |= eight;
+    }
+    for (; len > 0; text++, len--)
+        bits |= (uint64_t)(unsigned char)*text;
+    return (bits & 0x8080808080808080u) == 0;
+}
+
 json_t *jx_text(const char *text, size_t len)
 {
     if (len == 0)
         return json_string("");
+    if (is_ascii(text, len) && !memchr(text, '\0', len))
+        return json_stringn_nocheck(text, len);
     if (!memchr(text, '\0', len)) {
         json_t *s = json_stringn(text, len);
         if (s)

@@ -74,6 +74,18 @@ static size_t put_char(struct buf *out, const char *at, size_t n, uint32_t cp, s
     return utf8_width(at, n);
 }
 
+/* Most cells: one line of characters that are shown as they are, one column and one byte each. */
+static bool is_plain(const struct reader *r)
+{
+    if (r->at > 0 || r->cut > 0 || r->len > WIDTH_CAP)
+        return false;
+    for (size_t i = 0; i < r->len; i++) {
+        if (r->text[i] < 0x20 || r->text[i] == 0x7f) /* bytes from 0x80 on are negative */
+            return false;
+    }
+    return true;
+}
+
 /* The next display line into out (cleared first). false: there is none. A cell has at least one line. */
 static bool next_line(struct reader *r, struct buf *out, size_t *width)
 {
@@ -81,6 +93,13 @@ static bool next_line(struct reader *r, struct buf *out, size_t *width)
         return false;
     bool cut = false;
     buf_clear(out);
+    if (is_plain(r)) {
+        buf_add(out, r->text, r->len);
+        *width = r->len;
+        r->lines = 1;
+        r->done = true;
+        return true;
+    }
     *width = 0;
     if (++r->lines > LINES_CAP) {
         put_more(r, r->at, true, out, width);
@@ -107,6 +126,11 @@ static bool next_line(struct reader *r, struct buf *out, size_t *width)
 
 static size_t cell_width(struct reader r, struct buf *line, size_t *lines)
 {
+    if (is_plain(&r)) {
+        if (lines && *lines < 1)
+            *lines = 1;
+        return r.len;
+    }
     size_t most = 0, width;
     while (next_line(&r, line, &width))
         most = width > most ? width : most;
