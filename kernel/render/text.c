@@ -340,7 +340,7 @@ void text_table(struct table *t, struct buf *out)
     p.reader = xcalloc(n, sizeof *p.reader);
     if (t->expanded && n > 0 && t->n_rows > 0)
         print_expanded(&p);
-    else if (t->expanded && t->n_rows == 0)
+    else if (t->expanded && (t->n_rows == 0 || n == 0))
         put_footer(&p);
     else
         print_aligned(&p);
