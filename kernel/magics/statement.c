@@ -17,6 +17,7 @@
 #include "magics/bind.h"
 #include "magics/connect.h"
 #include "magics/deadline.h"
+#include "magics/waiting.h"
 #include "pg/exec.h"
 
 struct running {
@@ -30,6 +31,7 @@ struct running {
     char tag[128];
     const struct cell_data *data;
     bool data_sent, copied_out;
+    struct waiting waiting;
 };
 
 /* ---- showing ---- */
@@ -96,10 +98,17 @@ static bool on_row(void *self, const struct pg_value *values, size_t n)
         return false;
     }
     last_result_row(&r->ctx->session->last, values);
+    waiting_row(&r->waiting);
     for (size_t i = 0; i < n; i++)
         r->cells[i] = (struct table_cell){values[i].text, values[i].len, 0};
     table_add_row(&r->table, r->cells);
     return true;
+}
+
+static void on_tick(void *self)
+{
+    struct running *r = self;
+    waiting_tick(&r->waiting);
 }
 
 static void on_done(void *self, const char *tag, bool has_rows)
@@ -183,12 +192,14 @@ static bool run(struct running *r, struct connection *c, const char *sql, size_t
 {
     struct bound b;
     struct pg_rows rows = {.self = r, .columns = on_columns, .row = on_row, .done = on_done,
-                           .copy_in = on_copy_in, .copy_out = on_copy_out};
+                           .copy_in = on_copy_in, .copy_out = on_copy_out, .tick = on_tick};
     if (!connect_ensure(r->ctx, c, e))
         return false;
     if (!bind_variables(r->ctx->arena, &r->ctx->session->variables, sql, len, &b, e))
         return false;
+    waiting_begin(&r->waiting, r->ctx->out, r->ctx->session, c);
     bool ok = statement_exec(r->ctx, c, &b, &rows, r->settings->timeout, e);
+    waiting_end(&r->waiting);
     if (ok)
         name_types(r, c);
     else

@@ -22,6 +22,7 @@
 enum {
     COLUMNS_MAX = 1664,            /* PostgreSQL's own limit of a result */
     ROW_BYTES_MAX = 64 << 20,      /* libpq holds a whole row in memory */
+    TICK_MS = 500,
     CANCEL_SEND_MS = 3000,         /* for one cancel request */
     CANCEL_AGAIN_MS = 250,         /* a request that came before the statement began is lost, so it is repeated */
     CANCEL_SILENCE_MS = 5000       /* no byte for so long after a cancel: the server is not coming back */
@@ -94,8 +95,13 @@ static bool wait_input(struct run *r, bool flush_pending)
     if (!r->cancelling) {
         struct err e;
         err_init(&e);
-        if (cancel_poll(r->cancel, fd, events, r->silence_ms, &e))
+        bool ticks = r->silence_ms < 0 && r->rows && r->rows->tick;
+        if (cancel_poll(r->cancel, fd, events, ticks ? TICK_MS : r->silence_ms, &e))
             return true;
+        if (ticks && e.code == ERR_TIMEOUT) {
+            r->rows->tick(r->rows->self);
+            return true; /* whoever waits looks again */
+        }
         if (e.code != ERR_CANCELLED)
             return give_up(r, e.code, e.text);
         r->interrupted = true;

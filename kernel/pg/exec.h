@@ -39,6 +39,8 @@ struct pg_rows {
     bool (*copy_in)(void *self, const char **data, size_t *len, struct err *e);
     /* COPY … TO STDOUT: first no bytes, then some at a time. false with *e set: the rest is cancelled. NULL: it is refused. */
     bool (*copy_out)(void *self, const char *data, size_t len, struct err *e);
+    /* Twice a second while nothing comes from the server. It must not use the connection. */
+    void (*tick)(void *self);
 };
 
 /* One statement, with optional parameters ($1…; text form, NULL: SQL NULL). Without parameters the simple protocol of

@@ -1,6 +1,8 @@
 /* Names for Tab and Shift-Tab: which query answers what (see names.h). */
 #include "pg/names.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/xalloc.h"
@@ -87,4 +89,34 @@ bool pg_about(struct pg_conn *conn, const char *schema, const char *name, const 
             return false;
     }
     return true;
+}
+
+struct progress_reader {
+    char *text;
+    long long done, total;
+};
+
+static bool take_progress(void *self, const struct pg_value *v, size_t n)
+{
+    struct progress_reader *r = self;
+    if (n == 3 && !r->text && v[0].text) {
+        r->text = xstrndup(v[0].text, v[0].len);
+        r->done = v[1].text ? strtoll(v[1].text, NULL, 10) : 0;
+        r->total = v[2].text ? strtoll(v[2].text, NULL, 10) : 0;
+    }
+    return true;
+}
+
+bool pg_progress(struct pg_conn *conn, int pid, char **text, long long *done, long long *total, struct cancel *c, struct err *e)
+{
+    char number[16];
+    const char *params[] = {number};
+    struct progress_reader r = {0};
+    struct pg_rows rows = {.self = &r, .row = take_progress};
+    snprintf(number, sizeof number, "%d", pid);
+    bool ok = pg_exec(conn, sql_progress, params, 1, &rows, c, e);
+    *text = r.text;
+    *done = r.done;
+    *total = r.total;
+    return ok;
 }

@@ -42,4 +42,9 @@ typedef void pg_about_fn(void *self, const char *line, const char *comment, cons
 bool pg_about(struct pg_conn *conn, const char *schema, const char *name, const char *relations, bool relation_first,
               pg_about_fn *fn, void *self, struct cancel *c, struct err *e);
 
+/* What the session of backend `pid` is doing for so long, as seen from another one: that it waits for a lock, and who holds
+ * it, or how far an index, VACUUM, ANALYZE, CLUSTER or COPY has come; total 0: unknown. *text NULL: there is nothing to tell;
+ * else the caller frees it. */
+bool pg_progress(struct pg_conn *conn, int pid, char **text, long long *done, long long *total, struct cancel *c, struct err *e);
+
 #endif
