@@ -1,0 +1,26 @@
+/* The transaction that a session is in (see transaction.h). */
+#include "pg/transaction.h"
+
+#include "pg/exec.h"
+#include "pg/sql.h"
+
+struct reader {
+    struct arena *arena;
+    struct pg_transaction *out;
+};
+
+static bool take(void *self, const struct pg_value *v, size_t n)
+{
+    struct reader *r = self;
+    const char **fields[] = {&r->out->isolation, &r->out->access, &r->out->changed, &r->out->locks};
+    for (size_t i = 0; i < n && i < sizeof fields / sizeof *fields; i++)
+        *fields[i] = v[i].text ? arena_strndup(r->arena, v[i].text, v[i].len) : NULL;
+    return true;
+}
+
+bool pg_transaction(struct pg_conn *conn, struct arena *a, struct pg_transaction *out, struct cancel *c, struct err *e)
+{
+    struct reader r = {a, out};
+    struct pg_rows rows = {.self = &r, .row = take};
+    return pg_exec(conn, sql_transaction, NULL, 0, &rows, c, e);
+}
