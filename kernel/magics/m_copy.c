@@ -10,9 +10,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/fs.h"
 #include "cell/sqllex.h"
 #include "magics/connect.h"
+#include "magics/outfile.h"
 #include "magics/statement.h"
 #include "pg/exec.h"
 
@@ -25,10 +25,10 @@ struct command {
 };
 
 struct copying {
-    int fd;
+    int fd;            /* of the file that is read */
+    struct outfile to; /* or the one that is written */
     const char *file;
     char *piece;
-    unsigned long long bytes;
     char tag[64];
 };
 
@@ -107,22 +107,13 @@ static bool read_piece(void *self, const char **data, size_t *len, struct err *e
         return err_errno(e, errno, "cannot read '%.300s'", c->file);
     *data = c->piece;
     *len = (size_t)n;
-    c->bytes += (size_t)n;
     return true;
 }
 
 static bool write_piece(void *self, const char *data, size_t len, struct err *e)
 {
     struct copying *c = self;
-    c->bytes += len;
-    while (len > 0) {
-        ssize_t n = write(c->fd, data, len);
-        if (n < 0 && errno != EINTR)
-            return err_errno(e, errno, "cannot write '%.300s'", c->file);
-        data += n > 0 ? n : 0;
-        len -= n > 0 ? (size_t)n : 0;
-    }
-    return true;
+    return outfile_write(&c->to, data, len, e);
 }
 
 static void keep_tag(void *self, const char *tag, bool has_rows)
@@ -160,21 +151,14 @@ static bool copy_from(struct magic_ctx *ctx, struct connection *c, const struct 
     return ok;
 }
 
-/* Into a new file that takes the old one's place when it is whole. */
 static bool copy_to(struct magic_ctx *ctx, struct connection *c, const struct command *k, struct err *e)
 {
-    const char *fresh = arena_printf(ctx->arena, "%s.part-%ld", k->file, (long)getpid());
-    struct copying copy = {.file = k->file, .fd = open(fresh, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644)};
-    if (copy.fd < 0)
-        return err_errno(e, errno, "cannot write '%.300s'", k->file);
+    struct copying copy = {.file = k->file};
+    if (!outfile_open(&copy.to, ctx->arena, k->file, e))
+        return false;
     bool ok = send(ctx, c, k, &copy, e);
-    if (close(copy.fd) != 0 && ok)
-        ok = err_errno(e, errno, "cannot write '%.300s'", k->file);
-    if (ok && rename(fresh, k->file) != 0)
-        ok = err_errno(e, errno, "cannot write '%.300s'", k->file);
-    if (!ok)
-        unlink(fresh);
-    else
+    ok = outfile_close(&copy.to, ok, e);
+    if (ok)
         sink_printf(ctx->out, "%s\n", copy.tag);
     return ok;
 }

@@ -1,10 +1,7 @@
 /* %explain and %%explain: the plan of a statement as a tree in a table; with --analyze it is run, and undone. */
 #include <string.h>
 
-#include "base/utf8.h"
 #include "base/xalloc.h"
-#include "cell/split.h"
-#include "cell/sqllex.h"
 #include "cell/sqlword.h"
 #include "magics/bind.h"
 #include "magics/connect.h"
@@ -26,30 +23,6 @@ static bool on_row(void *self, const struct pg_value *v, size_t n)
     return true;
 }
 
-/* The one statement; its bytes. */
-static bool one_statement(struct magic_ctx *ctx, const char **sql, size_t *len, struct err *e)
-{
-    struct sql_span span, next;
-    enum sql_open open;
-    size_t pos = 0;
-    bool found = sql_next(*sql, *len, &pos, false, &span, &open);
-    if (!found && open == SQL_CLOSED)
-        return err_set(e, ERR_USAGE, "%%explain needs a statement");
-    if (open != SQL_CLOSED && open < SQL_IN_PAREN) {
-        err_set(e, ERR_SYNTAX, "a quote or a comment is not closed");
-        cell_place(ctx->cell, ctx->cell_len, (size_t)(*sql - ctx->cell) + span.open_at, &e->line, &e->column);
-        return false;
-    }
-    if (sql_next(*sql, *len, &pos, false, &next, &open)) {
-        err_set(e, ERR_USAGE, "%%explain takes one statement");
-        cell_place(ctx->cell, ctx->cell_len, (size_t)(*sql - ctx->cell) + next.start, &e->line, &e->column);
-        return false;
-    }
-    *sql += span.start;
-    *len = span.len;
-    return true;
-}
-
 /* The server's place is one in what was sent, behind our prefix. */
 static void place_error(struct magic_ctx *ctx, const struct bound *b, size_t prefix, const char *sql, size_t len, struct err *e)
 {
@@ -61,10 +34,7 @@ static void place_error(struct magic_ctx *ctx, const struct bound *b, size_t pre
     if (!known && strcmp(e->sqlstate, "42601") == 0)
         err_hint(e, "these have a plan: SELECT, INSERT, UPDATE, DELETE, MERGE, VALUES, EXECUTE, DECLARE and CREATE TABLE AS");
     e->position = e->position > (int)prefix ? e->position - (int)prefix : 0;
-    bind_explain(b, sql, len, e);
-    if (e->position > 0 && e->line == 0)
-        cell_place(ctx->cell, ctx->cell_len, (size_t)(sql - ctx->cell) + utf8_offset(sql, len, (size_t)e->position - 1), &e->line,
-                   &e->column);
+    statement_place(ctx, b, sql, len, e);
 }
 
 static bool ask(struct magic_ctx *ctx, struct connection *c, const char *sql, size_t len, const struct plan_options *o,
@@ -142,7 +112,7 @@ static bool run(struct magic_ctx *ctx, const struct args *args, struct err *e)
     if (args_flag(args, "keep") && !o.analyze)
         return err_set(e, ERR_USAGE, "--keep is for --analyze: without it nothing is run");
     struct connection *c = session_connection(ctx->session, args_get(args, "on"), e);
-    return c && one_statement(ctx, &sql, &len, e) && explain(ctx, c, sql, len, &o, args_flag(args, "keep"), e);
+    return c && statement_single(ctx, "%explain", &sql, &len, e) && explain(ctx, c, sql, len, &o, args_flag(args, "keep"), e);
 }
 
 static const struct arg_row rows[] = {

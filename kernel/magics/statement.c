@@ -243,6 +243,32 @@ static bool open_error(struct magic_ctx *ctx, const char *at, struct err *e)
     return false;
 }
 
+bool statement_single(struct magic_ctx *ctx, const char *who, const char **sql, size_t *len, struct err *e)
+{
+    struct sql_span span, next;
+    enum sql_open open;
+    size_t pos = 0;
+    bool found = sql_next(*sql, *len, &pos, false, &span, &open);
+    if (!found && open == SQL_CLOSED)
+        return err_set(e, ERR_USAGE, "%s needs a statement", who);
+    if (open != SQL_CLOSED && open < SQL_IN_PAREN)
+        return open_error(ctx, *sql + span.open_at, e);
+    if (sql_next(*sql, *len, &pos, false, &next, &open)) {
+        err_set(e, ERR_USAGE, "%s takes one statement", who);
+        cell_place(ctx->cell, ctx->cell_len, (size_t)(*sql - ctx->cell) + next.start, &e->line, &e->column);
+        return false;
+    }
+    *sql += span.start;
+    *len = span.len;
+    return true;
+}
+
+void statement_place(struct magic_ctx *ctx, const struct bound *b, const char *sql, size_t len, struct err *e)
+{
+    bind_explain(b, sql, len, e);
+    place_error(ctx, sql, len, e);
+}
+
 bool statement_run_all(struct magic_ctx *ctx, struct connection *c, const char *text, size_t len,
                        const struct settings *s,
                        struct err *e)

@@ -21,6 +21,11 @@ bool statement_run_all(struct magic_ctx *ctx, struct connection *c, const char *
                        const struct settings *s,
                        struct err *e);
 
+/* *sql, *len: a slice of ctx->cell that must hold one statement; becomes its bytes. `who` is for the error. */
+bool statement_single(struct magic_ctx *ctx, const char *who, const char **sql, size_t *len, struct err *e);
+/* The error of a bound statement, which was not run by statement_run, in terms of the cell. */
+void statement_place(struct magic_ctx *ctx, const struct bound *b, const char *sql, size_t len, struct err *e);
+
 /* Send a bound statement; timeout in ms, 0: none (ERR_TIMEOUT). Rows go to the callbacks, nothing is shown. */
 bool statement_exec(struct magic_ctx *ctx, struct connection *c, const struct bound *b, const struct pg_rows *rows,
                     long long timeout, struct err *e);
