@@ -65,6 +65,46 @@ void last_result_release(struct last_result *l)
     copy_release(&l->reading);
 }
 
+static const char *next_value(const char *at, struct buf *row, struct pg_value *v)
+{
+    int len;
+    memcpy(&len, at, sizeof len);
+    v->len = len > 0 ? (size_t)len : 0;
+    v->text = len < 0 ? NULL : "";
+    buf_add(row, at + sizeof len, v->len);
+    buf_putc(row, '\0');
+    return at + sizeof len + v->len;
+}
+
+void last_result_each(const struct last_result *l, const struct pg_rows *rows)
+{
+    const struct result_copy *c = &l->kept;
+    struct pg_column *columns = xcalloc(c->n_columns + 1, sizeof *columns);
+    struct pg_value *values = xcalloc(c->n_columns + 1, sizeof *values);
+    const char *at = c->values.data;
+    struct buf row;
+    buf_init(&row, (size_t)LAST_RESULT_BYTES * 2);
+    for (size_t i = 0; i < c->n_columns; i++)
+        columns[i] = (struct pg_column){.name = c->names[i], .oid = c->oids[i]};
+    if (l->serial > 0)
+        rows->columns(rows->self, columns, c->n_columns);
+    bool more = l->serial > 0;
+    for (size_t r = 0; more && r < c->n_rows; r++) {
+        buf_clear(&row);
+        for (size_t i = 0; i < c->n_columns; i++)
+            at = next_value(at, &row, &values[i]);
+        const char *text = row.data; /* it no longer moves */
+        for (size_t i = 0; i < c->n_columns; i++) {
+            values[i].text = values[i].text ? text : NULL;
+            text += values[i].len + 1;
+        }
+        more = rows->row(rows->self, values, c->n_columns);
+    }
+    buf_release(&row);
+    free(columns);
+    free(values);
+}
+
 json_t *last_result_json(const struct last_result *l)
 {
     const struct result_copy *c = &l->kept;

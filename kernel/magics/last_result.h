@@ -34,6 +34,10 @@ void last_result_row(struct last_result *l, const struct pg_value *values);
 void last_result_keep(struct last_result *l, bool more);
 void last_result_release(struct last_result *l);
 
+/* Hand the kept result out as pg_exec would have: its columns, then each row until the callback has enough. Values end with a
+ * NUL. Nothing when there is none yet (serial 0). */
+void last_result_each(const struct last_result *l, const struct pg_rows *rows);
+
 /* {"names": [...], "oids": [...], "rows": [[text or null, ...], ...], "truncated": bool}; the caller owns it. */
 json_t *last_result_json(const struct last_result *l);
 

@@ -70,37 +70,19 @@ static bool on_row(void *self, const struct pg_value *values, size_t n)
 /* The last result as it was kept. */
 static bool export_last(struct exporting *w, const struct last_result *last, struct err *e)
 {
-    const struct result_copy *c = &last->kept;
-    const char *at = c->values.data;
     if (last->serial == 0) {
         err_set(e, ERR_INVALID_STATE, "there is no result yet");
         err_hint(e, "%%export FILE SELECT ... runs a query and writes its rows");
         return false;
     }
-    if (c->truncated) {
+    if (last->kept.truncated) {
         err_set(e, ERR_INVALID_STATE, "the last result was not kept whole: it is too large");
         err_hint(e, "%%export FILE SELECT ... writes all rows of a query");
         return false;
     }
-    struct pg_column *columns = xcalloc(c->n_columns + 1, sizeof *columns);
-    struct pg_value *values = xcalloc(c->n_columns + 1, sizeof *values);
-    for (size_t i = 0; i < c->n_columns; i++)
-        columns[i] = (struct pg_column){.name = c->names[i], .oid = c->oids[i]};
-    on_columns(w, columns, c->n_columns);
-    bool ok = true;
-    for (size_t r = 0; ok && r < c->n_rows; r++) {
-        for (size_t i = 0; i < c->n_columns; i++) {
-            int len;
-            memcpy(&len, at, sizeof len);
-            at += sizeof len;
-            values[i] = (struct pg_value){len < 0 ? NULL : at, len < 0 ? 0 : (size_t)len};
-            at += len > 0 ? len : 0;
-        }
-        ok = on_row(w, values, c->n_columns);
-    }
-    free(columns);
-    free(values);
-    return ok;
+    const struct pg_rows rows = {.self = w, .columns = on_columns, .row = on_row};
+    last_result_each(last, &rows);
+    return true;
 }
 
 static bool export_query(struct magic_ctx *ctx, struct exporting *w, const struct args *args, const char *sql, size_t len, struct err *e)
