@@ -218,6 +218,47 @@ def test_tab_completes_names_of_the_workspace(scratch):
     assert "workshop" in scratch.complete(2, "%use w")
 
 
+def test_tab_completes_names_of_the_database(scratch):
+    assert "products" in scratch.complete(2, "SELECT * FROM shop.pro")
+    offered = scratch.complete(2, "SELECT * FROM shop.products p WHERE p.")
+    assert {"sku", "price"} <= set(offered)
+
+
+def test_shift_tab_shows_a_table(scratch):
+    scratch.type(2, "SELECT * FROM shop.products")
+    assert "CREATE TABLE shop.products" in scratch.tooltip()
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_a_chart_is_drawn(scratch, theme):
+    scratch.theme(theme)
+    scratch.run_cell(1, "%plot bar --title 'Three towns' SELECT * FROM (VALUES ('Oslo', 3), ('Bergen', 5), ('Moss', 1)) t (town, shops)")
+    drawn = scratch.page.locator(".jp-RenderedVegaCommon5 canvas, .jp-RenderedVegaCommon5 svg").first
+    drawn.wait_for(state="visible")
+    box = drawn.bounding_box()
+    assert box["width"] > 400 and box["height"] > 250
+    drawn.scroll_into_view_if_needed()
+    scratch.page.screenshot(path=SCREENSHOTS / f"chart-{theme}.png", animations="disabled")
+    scratch.theme("light")
+
+
+def test_a_plan_is_a_tree(scratch):
+    scratch.run_cell(1, "%explain SELECT * FROM shop.products p JOIN shop.products q ON p.sku = q.sku ORDER BY p.price")
+    text = scratch.measure("text", 1)
+    assert "└─ " in text and "Sort Key: p.price" in text and "share" in text
+    scratch.page.screenshot(path=SCREENSHOTS / "plan.png", animations="disabled")
+
+
+def test_a_long_statement_shows_what_it_does(scratch):
+    before = scratch.start_cell(1, "SELECT pg_sleep(60)")
+    scratch.page.wait_for_function(r"() => /workshop\s+running \(/.test(document.body.innerText)")
+    scratch.page.screenshot(path=SCREENSHOTS / "waiting.png", animations="disabled")
+    for key in ("Escape", "i", "i"):
+        scratch.page.keyboard.press(key)
+    scratch.wait_cell(1, before)
+    assert "running" not in scratch.measure("text", 1)
+
+
 def test_progress_leaves_nothing_behind(scratch):
     """The first cell of Python shows that Python starts; afterwards neither the page nor the notebook has it."""
     cell = scratch.run_cell(1, "%%python\nprint('one')")
