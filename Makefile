@@ -38,11 +38,12 @@ $(foreach w,$(shell awk -f tests/lint/layers.awk tests/lint/layers.txt),\
   $(eval DEPS_$(word 1,$(subst :, ,$(w))) := $(subst $(comma), ,$(word 2,$(subst :, ,$(w)))))\
   $(eval LIBS_$(word 1,$(subst :, ,$(w))) := $(subst $(comma), ,$(word 3,$(subst :, ,$(w))))))
 
-# The workspace answers HTTP and never calls out, so libcurl is not offered to its linker at all.
+# libpq and libcurl are loaded at their first use (base/lazy.h), and the workspace never calls out:
+# what is not offered to the linker cannot slip in.
 PROG_kernel    := lakebase-kernel
 PROG_workspace := lakebase-workspace
-LINK_kernel    := $(LIBS_jupyter)
-LINK_workspace := $(filter-out libcurl,$(LIBS_workspace))
+LINK_kernel    := $(filter-out libpq libcurl,$(LIBS_jupyter))
+LINK_workspace := $(filter-out libpq libcurl,$(LIBS_workspace))
 PROGRAMS       := $(foreach m,$(patsubst kernel/bin/%_main.c,%,$(MAINS)),$(BIN)/$(PROG_$(m)))
 
 # ---- flags ----------------------------------------------------------------------------------------
@@ -163,7 +164,7 @@ VENV     := .venv
 SPEC     := kernelspec
 SPEC_PNG := $(wildcard $(SPEC)/logo-*)
 
-.PHONY: packages packages-test venv venv-test kernelspec lab install
+.PHONY: packages packages-test venv venv-test js kernelspec lab install
 packages: ## install the missing system packages of docker/packages.txt (root or sudo)
 	@sh docker/install-packages.sh build run
 packages-test:
@@ -173,6 +174,9 @@ venv: ## the Python environment of the lab, from its lock file
 	@PYTHON=$(PYTHON) sh docker/python/venv.sh $(VENV) lab
 venv-test:
 	@PYTHON=$(PYTHON) sh docker/python/venv.sh $(VENV) test
+
+js: ## the JavaScript packages of the tests, from their lock file
+	@sh docker/js/install.sh $(VENV) build/js
 
 # $(call put_spec,DIRECTORY,PROGRAM); the path goes into JSON as it is, whatever is in it
 quoted   = '$(subst ','\'',$(1))'
@@ -200,7 +204,7 @@ lint: $(EMBEDDED) ## layers, headers, banned calls, sizes, scripts; each check w
 	@CC='$(CC)' LINT_CFLAGS='$(subst ','\'',$(CFLAGS_ALL))' $(PYTHON) tests/lint/run.py
 
 test: ## the same set-up as lab plus test packages, then lint, unit, asan and all Python tests
-	@$(MAKE) packages-test && $(MAKE) venv-test && $(MAKE) -j"$$(nproc)" build WERROR=1
+	@$(MAKE) packages-test && $(MAKE) venv-test && $(MAKE) js && $(MAKE) -j"$$(nproc)" build WERROR=1
 	@MAKE='$(MAKE)' bash tests/run.sh
 
 test-python: build ## pytest only (AREA=tests/protocol, PYTEST_ARGS=-x)
@@ -213,7 +217,7 @@ bench: ## figures, each as a ratio against a peer of the same run (ONLY=name for
 	@$(MAKE) build && bash tests/bench.sh $(ONLY)
 
 soak: ## the long counts
-	@$(MAKE) build && $(VENV)/bin/python -m pytest $(PYTEST_ARGS) tests/soak
+	@$(MAKE) build $(OUT)/tests/test_pg_pool_load && $(VENV)/bin/python -m pytest $(PYTEST_ARGS) tests/soak
 
 docs: build ## write the generated parts of README.md
 	@$(VENV)/bin/python tests/docs.py README.md $(BIN)/lakebase-kernel

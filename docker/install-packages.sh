@@ -94,11 +94,23 @@ done
 
 # Debian starts a "main" cluster on port 5432 with the first server package. Ours are made by the
 # workspace, so that one is not wanted; an existing configuration is the user's and stays as it is.
-conf=/etc/postgresql-common/createcluster.conf
-if [ ! -e "$conf" ]; then
-    $as_root mkdir -p "${conf%/*}"
-    printf 'create_main_cluster = false\n' | $as_root tee "$conf" >/dev/null
-fi
+put() {
+    [ ! -e "$1" ] || return 0
+    $as_root mkdir -p "${1%/*}"
+    printf '%s\n' "$2" | $as_root tee "$1" >/dev/null
+}
+put /etc/postgresql-common/createcluster.conf 'create_main_cluster = false'
+
+# The same for the service of pgbouncer: the first is what its init script looks at, the second holds for systemd, now and
+# at the next start of the machine (`systemctl unmask pgbouncer` brings it back).
+case "$choice " in *" pgbouncer "*)
+    put /etc/default/pgbouncer START=0
+    unit=/etc/systemd/system/pgbouncer.service
+    if [ ! -e "$unit" ]; then
+        $as_root mkdir -p "${unit%/*}"
+        $as_root ln -s /dev/null "$unit"
+    fi ;;
+esac
 
 # shellcheck disable=SC2086 # a list of package names
 apt install --no-install-recommends $choice || fail "apt-get install failed:$choice"

@@ -160,7 +160,8 @@ static int do_help(const char *state_dir, const struct options *o, struct err *e
         if (commands[i].summary)
             printf("  %-25s  %s\n", commands[i].synopsis, commands[i].summary);
     }
-    puts("\nState: $LAKEBASE_STATE_DIR, as root /var/lib/lakebase, else ~/.local/state/lakebase. Log level: LAKEBASE_LOG.");
+    puts("\nState: $LAKEBASE_STATE_DIR, as root /var/lib/lakebase, else ~/.local/state/lakebase. Log level: LAKEBASE_LOG.\n"
+         "Tokens end after an hour, or after LAKEBASE_TOKEN_SECONDS (5 to 3600).");
     return EXIT_SUCCESS;
 }
 
