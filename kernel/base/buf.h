@@ -25,6 +25,8 @@ void buf_release(struct buf *b);
 void buf_release_secret(struct buf *b);
 /* Length 0 and usable again; keeps max and memory. */
 void buf_clear(struct buf *b);
+/* Forget what came after the first `len` bytes; more than there are change nothing. */
+void buf_cut(struct buf *b, size_t len);
 void buf_add(struct buf *b, const void *data, size_t len);
 void buf_puts(struct buf *b, const char *text);
 void buf_putc(struct buf *b, char c);

@@ -20,6 +20,21 @@ int64_t clock_wall_ms(void) { return read_us(CLOCK_REALTIME) / 1000 + atomic_loa
 int64_t clock_wall_s(void) { return clock_wall_ms() / 1000; }
 void clock_shift(int64_t ms) { atomic_fetch_add(&shift_ms, ms); }
 
+void clock_cond_init(pthread_cond_t *c)
+{
+    pthread_condattr_t monotonic;
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(c, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+}
+
+bool clock_cond_until(pthread_cond_t *c, pthread_mutex_t *lock, int64_t end_ms)
+{
+    struct timespec until = {.tv_sec = (time_t)(end_ms / 1000), .tv_nsec = (long)(end_ms % 1000 * 1000000)};
+    return pthread_cond_timedwait(c, lock, &until) == 0;
+}
+
 void clock_rfc3339(int64_t wall_s, char out[32])
 {
     time_t t = (time_t)wall_s;

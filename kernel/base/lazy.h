@@ -4,9 +4,8 @@
  * holds them in memory (start-up 4 of 13 ms, 3.5 MiB).
  *
  * pg/lazy_libpq.c and databricks/lazy_libcurl.c define the functions we call under their own names;
- * so callers and headers stay as they are, and with --as-needed the linker leaves the library out
- * by itself. A function that has no row there is linked as usual: nothing breaks, the library is
- * loaded at the start again.
+ * so callers and headers stay as they are. The Makefile does not offer these libraries to the linker
+ * of the kernel: a function that has no row there does not link.
  */
 #ifndef BASE_LAZY_H
 #define BASE_LAZY_H
