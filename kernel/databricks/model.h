@@ -113,6 +113,18 @@ struct database_catalog_list {
     struct model_list database_catalogs; /* struct database_catalog */
     char *next_page_token;
 };
+/* effective_attributes is what the role has; attributes what a request asks for, absent: as it is. */
+struct role_attributes {
+    enum tri bypassrls, createdb, createrole;
+};
+struct instance_role {
+    char *name, *identity_type, *membership_role, *instance_name;
+    struct role_attributes *attributes, *effective_attributes;
+};
+struct instance_role_list {
+    struct model_list database_instance_roles; /* struct instance_role */
+    char *next_page_token;
+};
 /* Unity Catalog: created_at and updated_at are milliseconds since 1970. */
 struct catalog_info {
     char *name, *full_name, *catalog_type, *comment, *owner, *metastore_id, *isolation_mode, *securable_type;
@@ -151,6 +163,15 @@ struct table_info {
 };
 struct table_info_list {
     struct model_list tables; /* struct table_info */
+    char *next_page_token;
+};
+struct volume_info {
+    char *name, *catalog_name, *schema_name, *full_name, *volume_id, *volume_type, *comment, *owner, *metastore_id, *storage_location;
+    struct opt_int created_at, updated_at;
+    char *created_by, *updated_by;
+};
+struct volume_info_list {
+    struct model_list volumes; /* struct volume_info */
     char *next_page_token;
 };
 struct table_exists {
@@ -292,9 +313,9 @@ struct empty {
 };
 
 extern const struct model model_instance_ref, model_custom_tag, model_database_instance, model_database_instance_list,
-    model_credential_claim, model_credential_request, model_database_credential, model_database_catalog,
+    model_instance_role, model_instance_role_list, model_credential_claim, model_credential_request, model_database_credential, model_database_catalog,
     model_database_catalog_list, model_catalog_info, model_catalog_info_list, model_schema_info, model_schema_info_list,
-    model_column_info, model_table_info, model_table_info_list, model_table_exists, model_scim_me,
+    model_column_info, model_table_info, model_table_info_list, model_table_exists, model_volume_info, model_volume_info_list, model_scim_me,
     model_metastore_assignment, model_securable_update, model_privilege_assignment, model_permissions_list,
     model_permissions_change, model_permissions_update, model_effective_privilege, model_effective_assignment,
     model_effective_permissions_list, model_lineage_table, model_lineage_neighbour, model_table_lineage,
@@ -302,6 +323,7 @@ extern const struct model model_instance_ref, model_custom_tag, model_database_i
     model_result_chunk, model_result_data,
     model_empty;
 
+#include "databricks/model_permissions.h"
 #include "databricks/model_synced.h"
 
 #endif

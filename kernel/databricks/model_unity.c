@@ -20,6 +20,14 @@ MODEL(schema_info, , "SchemaInfo", STR(schema_info, name), STR(schema_info, cata
       INT(schema_info, created_at), INT(schema_info, updated_at), STR(schema_info, created_by),
       STR(schema_info, updated_by));
 
+MODEL(volume_info, , "VolumeInfo", STR(volume_info, name), STR(volume_info, catalog_name), STR(volume_info, schema_name),
+      STR(volume_info, full_name), STR(volume_info, volume_id), STR(volume_info, volume_type), STR(volume_info, comment),
+      STR(volume_info, owner), STR(volume_info, metastore_id), STR(volume_info, storage_location), INT(volume_info, created_at),
+      INT(volume_info, updated_at), STR(volume_info, created_by), STR(volume_info, updated_by));
+
+MODEL(volume_info_list, , "ListVolumesResponseContent", LIST(volume_info_list, volumes, &model_volume_info),
+      STR(volume_info_list, next_page_token));
+
 MODEL(schema_info_list, , "ListSchemasResponse", LIST(schema_info_list, schemas, &model_schema_info),
       STR(schema_info_list, next_page_token));
 

@@ -45,6 +45,17 @@ MODEL(credential_request, , "GenerateDatabaseCredentialRequest", STRS(credential
 MODEL(database_credential, , "DatabaseCredential", STR(database_credential, token),
       STR(database_credential, expiration_time));
 
+MODEL(role_attributes, static, "DatabaseInstanceRoleAttributes", BOOL(role_attributes, bypassrls), BOOL(role_attributes, createdb),
+      BOOL(role_attributes, createrole));
+
+MODEL(instance_role, , "DatabaseInstanceRole", STR(instance_role, name), STR(instance_role, identity_type),
+      STR(instance_role, membership_role), FIELD(instance_role, attributes, FIELD_OBJECT, 0, &model_role_attributes),
+      FIELD(instance_role, effective_attributes, FIELD_OBJECT, FIELD_OUTPUT, &model_role_attributes),
+      OUT(instance_role, instance_name, FIELD_STR));
+
+MODEL(instance_role_list, , "ListDatabaseInstanceRolesResponse",
+      LIST(instance_role_list, database_instance_roles, &model_instance_role), STR(instance_role_list, next_page_token));
+
 MODEL(database_catalog, , "DatabaseCatalog", NEED(database_catalog, name), NEED(database_catalog, database_instance_name),
       NEED(database_catalog, database_name), OUT(database_catalog, uid, FIELD_STR),
       IN(database_catalog, create_database_if_not_exists, FIELD_BOOL));
