@@ -159,15 +159,16 @@ static bool refuse(struct parser *p, const struct arg_row *row, const char *text
                    secret ? "the value given" : text, secret ? "" : "'");
 }
 
-static bool refuse_choice(struct parser *p, const struct arg_row *row, const char *text)
+/* "a, b or c", in the arena */
+static const char *choices(struct parser *p, const struct arg_row *row)
 {
     struct buf all;
     buf_init(&all, 400);
     for (const char *const *c = row->choices; *c; c++)
-        buf_printf(&all, "%s%s", c == row->choices ? "is " : c[1] ? ", " : " or ", *c);
-    refuse(p, row, text, buf_str(&all));
+        buf_printf(&all, "%s%s", c == row->choices ? "" : c[1] ? ", " : " or ", *c);
+    const char *text = arena_strndup(p->arena, buf_str(&all), all.len);
     buf_release(&all);
-    return false;
+    return text;
 }
 
 static bool check_value(struct parser *p, const struct arg_row *row, const char **text, long long *number)
@@ -185,7 +186,7 @@ static bool check_value(struct parser *p, const struct arg_row *row, const char 
     case ARG_CHOICE:
         choice = choice_of(row, *text);
         if (!choice)
-            return refuse_choice(p, row, *text);
+            return refuse(p, row, *text, arena_printf(p->arena, "is %s", choices(p, row)));
         *text = choice;
         return true;
     case ARG_WORD: case ARG_FLAG: case ARG_REST:
@@ -245,6 +246,21 @@ static bool unknown_option(struct parser *p, const struct word *w, size_t len)
     return fail_at(p, w->start, w->end);
 }
 
+/* An option without a value of its own (ARG_BARE): the next word, if that is a choice. */
+static bool parse_bare(struct parser *p, const struct arg_row *row, const struct word *w)
+{
+    struct parser before = *p;
+    struct word v;
+    int got = next_word(p, &v);
+    if (got < 0)
+        return false;
+    if (got == 1 && choice_of(row, v.text))
+        return add_value(p, row, v.text, v.start, v.end);
+    p->at = before.at;
+    p->spare = before.spare;
+    return add_value(p, row, row->choices[0], w->start, w->end);
+}
+
 /* "--name", "--name=value", "-n", "-nvalue", with the value in the next word if need be. */
 static bool parse_option(struct parser *p, const struct word *w)
 {
@@ -269,6 +285,8 @@ static bool parse_option(struct parser *p, const struct word *w)
     }
     if (value)
         return add_value(p, row, value, w->start, w->end);
+    if (row->flags & ARG_BARE)
+        return parse_bare(p, row, w);
     struct word v;
     int got = next_word(p, &v);
     if (got < 0)
@@ -303,6 +321,15 @@ static const struct arg_row *positional_row(struct parser *p, const struct word 
     return free_row;
 }
 
+/* The word may have been meant as the value of an option that can do without one. */
+static void hint_bare(struct parser *p)
+{
+    for (const struct arg_row *r = p->rows; r->name; r++) {
+        if (r->flags & ARG_BARE && find(p->out, r))
+            err_hint(p->e, "--%s takes %s", r->name, choices(p, r));
+    }
+}
+
 static bool parse_positional(struct parser *p, const struct word *w)
 {
     bool after_keyword;
@@ -313,6 +340,7 @@ static bool parse_positional(struct parser *p, const struct word *w)
             secret |= (r->flags & ARG_SECRET) != 0;
         err_set(p->e, ERR_USAGE, "%s is one word too many",
                 secret ? "this" : arena_printf(p->arena, "'%s'", w->text));
+        hint_bare(p);
         return fail_at(p, w->start, w->end);
     }
     struct word v = *w;

@@ -21,7 +21,9 @@ enum arg_type {
     ARG_REST      /* positional, last: the raw rest of the line */
 };
 
-enum { ARG_REQUIRED = 1, ARG_REPEAT = 2, ARG_SECRET = 4 };
+/* ARG_BARE: an option of type ARG_CHOICE may stand without a value, and is then its first choice; the next word is its value
+ * when it is one of them. */
+enum { ARG_REQUIRED = 1, ARG_REPEAT = 2, ARG_SECRET = 4, ARG_BARE = 8 };
 
 struct arg_row {
     const char *name;           /* "capacity": option --capacity; for a positional its name in usage and lookups */

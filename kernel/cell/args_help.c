@@ -5,6 +5,7 @@
 
 static void put_placeholder(const struct arg_row *r, struct buf *out)
 {
+    buf_puts(out, r->flags & ARG_BARE ? "[" : "");
     if (r->type == ARG_CHOICE) {
         for (const char *const *c = r->choices; c && *c; c++)
             buf_printf(out, "%s%s", c == r->choices ? "" : "|", *c);
@@ -14,6 +15,7 @@ static void put_placeholder(const struct arg_row *r, struct buf *out)
         for (const char *c = r->name; *c; c++)
             buf_putc(out, *c >= 'a' && *c <= 'z' ? (char)(*c - 32) : *c == '-' ? '_' : *c);
     }
+    buf_puts(out, r->flags & ARG_BARE ? "]" : "");
     if (r->flags & ARG_REPEAT && r->positional)
         buf_puts(out, "...");
 }
@@ -84,7 +86,8 @@ const char *args_nearest(const char *word, size_t len, const char *const *names)
         size_t limit = (len > n ? len : n) / 3;
         if (len >= 2 && len < n && strncmp(word, *names, len) == 0)
             d = 1; /* the beginning of the name is as good as one slip */
-        if (d <= (limit ? limit : 1) && (!best || d < least)) {
+        bool alike = d < (len > n ? len : n); /* one letter is not like another */
+        if (alike && d <= (limit ? limit : 1) && (!best || d < least)) {
             best = *names;
             least = d;
         }

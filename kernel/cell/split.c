@@ -159,7 +159,7 @@ static bool add_sql(struct splitter *s, struct err *e)
         if (open != SQL_CLOSED && open < SQL_IN_PAREN)
             return open_error(s, span.open_at, open, e);
         if (span.backslash) {
-            err_set(e, ERR_SYNTAX, "a backslash command needs a line of its own, after a semicolon");
+            err_set(e, ERR_SYNTAX, "a backslash command stands on a line of its own, below the semicolon of the statement before it");
             return fail_at(s, span.backslash, 1, e);
         }
         struct cell_item *item = add_item(s, CELL_SQL, e);

@@ -4,6 +4,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "cell/sqllex.h"
+
 static bool is_word_start(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
 
 static bool is_word(char c) { return is_word_start(c) || (c >= '0' && c <= '9') || c == '$' || (c & 0x80); }
@@ -77,4 +79,30 @@ enum sql_tx sql_transaction(const char *text, size_t len)
         return SQL_TX_NONE;
     size_t to = transaction || (n > 1 && sql_word_is(text, &w[1], "WORK")) ? 2 : 1;
     return n > to && sql_word_is(text, &w[to], "TO") ? SQL_TX_NONE : SQL_TX_ROLLBACK;
+}
+
+enum sql_savepoint sql_savepoint(const char *text, size_t len, struct sql_word *name)
+{
+    struct sql_word w[4];
+    size_t n = sql_words(text, len, w, 4), used = 1;
+    enum sql_savepoint kind = SQL_SAVEPOINT_NONE;
+    if (n > 0 && sql_word_is(text, &w[0], "SAVEPOINT"))
+        kind = SQL_SAVEPOINT_SET;
+    else if (n > 0 && sql_word_is(text, &w[0], "RELEASE"))
+        kind = SQL_SAVEPOINT_RELEASE;
+    else if (n > 0 && sql_word_is(text, &w[0], "ROLLBACK"))
+        kind = SQL_SAVEPOINT_BACK;
+    if (kind == SQL_SAVEPOINT_BACK) {
+        if (n > 1 && (sql_word_is(text, &w[1], "WORK") || sql_word_is(text, &w[1], "TRANSACTION")))
+            used = 2;
+        if (used == n || !sql_word_is(text, &w[used++], "TO"))
+            return SQL_SAVEPOINT_NONE;
+    }
+    if (kind != SQL_SAVEPOINT_SET && n > used && sql_word_is(text, &w[used], "SAVEPOINT"))
+        used++;
+    size_t at = kind ? skip_blanks(text, len, w[used - 1].at + w[used - 1].len) : len;
+    if (at == len)
+        return SQL_SAVEPOINT_NONE;
+    *name = (struct sql_word){at, sql_token(text, len, at) - at};
+    return kind;
 }

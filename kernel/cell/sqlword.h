@@ -20,4 +20,8 @@ enum sql_tx { SQL_TX_NONE = 0, SQL_TX_BEGIN, SQL_TX_COMMIT, SQL_TX_ROLLBACK };
  * what only concerns savepoints is NONE. */
 enum sql_tx sql_transaction(const char *text, size_t len);
 
+enum sql_savepoint { SQL_SAVEPOINT_NONE = 0, SQL_SAVEPOINT_SET, SQL_SAVEPOINT_RELEASE, SQL_SAVEPOINT_BACK /* ROLLBACK TO */ };
+/* *name: as it is written, quotes too. */
+enum sql_savepoint sql_savepoint(const char *text, size_t len, struct sql_word *name);
+
 #endif

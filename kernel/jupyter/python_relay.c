@@ -202,6 +202,15 @@ static void number_result(struct kernel *k, const struct msg *m)
         history_output(k->history, k->cell.count, plain);
 }
 
+/* A widget lives on comm messages of its Python, which end here. Without its view a front end shows its text, instead of
+ * "model not found". */
+static void drop_widget_view(json_t *content)
+{
+    json_t *data = json_object_get(content, "data");
+    if (json_object_get(data, "text/plain"))
+        json_object_del(data, "application/vnd.jupyter.widget-view+json");
+}
+
 static bool is_output(const char *type)
 {
     static const char *const types[] = {"stream", "display_data", "update_display_data", "execute_result",
@@ -218,6 +227,7 @@ static void relay_late(struct kernel *k, const struct msg *m)
 {
     struct msg cause = {.header_text = jx_dump(m->parent)};
     cause.header_len = strlen(cause.header_text);
+    drop_widget_view(m->content);
     kernel_publish(k, m->type, &cause, json_incref(m->content));
     free(cause.header_text);
 }
@@ -235,6 +245,7 @@ static void relay(struct kernel *k, struct msg *m)
     }
     if (strcmp(m->type, "execute_result") == 0)
         number_result(k, m);
+    drop_widget_view(m->content);
     kernel_publish(k, m->type, k->cell.request, json_incref(m->content));
 }
 

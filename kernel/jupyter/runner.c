@@ -9,9 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/jx.h"
 #include "base/xalloc.h"
 #include "magics/interp.h"
@@ -197,12 +197,8 @@ bool runner_init(struct runner *r, struct outbox *out, struct python_line *pytho
         return false;
     }
     buf_init(&r->value, RUNNER_ANSWER_CAP);
-    pthread_condattr_t monotonic;
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     pthread_mutex_init(&r->lock, NULL);
-    pthread_cond_init(&r->changed, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    clock_cond_init(&r->changed);
     int rc = pthread_create(&r->thread, NULL, run_cells, r);
     if (rc == 0)
         return true;
@@ -222,28 +218,14 @@ void runner_submit(struct runner *r, struct job *job)
     pthread_mutex_unlock(&r->lock);
 }
 
-static struct timespec monotonic_in(int ms)
-{
-    struct timespec end;
-    clock_gettime(CLOCK_MONOTONIC, &end);
-    end.tv_sec += ms / 1000;
-    end.tv_nsec += ms % 1000 * 1000000L;
-    if (end.tv_nsec >= 1000000000L) {
-        end.tv_sec++;
-        end.tv_nsec -= 1000000000L;
-    }
-    return end;
-}
-
 void runner_refresh(struct runner *r, int ms)
 {
-    struct timespec end = monotonic_in(ms);
+    int64_t end = clock_mono_ms() + ms;
     pthread_mutex_lock(&r->lock);
     r->refresh = true;
     pthread_cond_broadcast(&r->changed);
-    int rc = 0;
-    while (r->refresh && rc == 0)
-        rc = pthread_cond_timedwait(&r->changed, &r->lock, &end);
+    while (r->refresh && clock_cond_until(&r->changed, &r->lock, end))
+        continue;
     pthread_mutex_unlock(&r->lock);
 }
 
@@ -276,15 +258,14 @@ void runner_answer(struct runner *r, const char *value, size_t len)
 
 bool runner_stop(struct runner *r, int ms)
 {
-    struct timespec end = monotonic_in(ms);
+    int64_t end = clock_mono_ms() + ms;
     cancel_fire(&r->cancel);
     pthread_mutex_lock(&r->lock);
     r->stop = true;
     cancel_fire(&r->refresh_cancel);
     pthread_cond_broadcast(&r->changed);
-    int rc = 0;
-    while (!r->ended && rc == 0)
-        rc = pthread_cond_timedwait(&r->changed, &r->lock, &end);
+    while (!r->ended && clock_cond_until(&r->changed, &r->lock, end))
+        continue;
     bool ended = r->ended;
     pthread_mutex_unlock(&r->lock);
     if (!ended)

@@ -50,6 +50,15 @@ static const char *role_of_instance(const struct connection *c, const char *sql,
     return NULL;
 }
 
+/* COPY to and from files, and programs, of the server is for those who own its machine. */
+static const char *file_of_server(const char *sql, size_t len, const struct err *e)
+{
+    struct sql_word w;
+    if (strcmp(e->sqlstate, "42501") != 0 || sql_words(sql, len, &w, 1) < 1 || !sql_word_is(sql, &w, "COPY"))
+        return NULL;
+    return "\\copy TABLE to 'FILE', and from 'FILE', uses files beside this notebook";
+}
+
 static const struct {
     const char *words, *instead;
 } habits[] = {
@@ -115,6 +124,8 @@ const char *advice_on(struct arena *a, const struct connection *c, const char *s
     const char *advice = swallowed_magic(a, sql, len);
     if (!advice)
         advice = role_of_instance(c, sql, len, e);
+    if (!advice)
+        advice = file_of_server(sql, len, e);
     if (!advice)
         advice = habit(sql, len, e);
     return advice ? advice : folded(a, sql, len, e);

@@ -1,6 +1,7 @@
 /* Binding variables into a statement (see bind.h). Where references are is cell/binding.c's. */
 #include "magics/bind.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,8 +38,8 @@ static void say_no_parameters(const char *text, size_t len, const char *name, in
     sql_words(text, len, &word, 1);
     err_set(e, ERR_USAGE, "%.*s takes no bound value, so :%.*s cannot stand here",
             word.len ? (int)word.len : 14, word.len ? text + word.at : "this statement", name_len, name);
-    err_hint(e, "write :'%.*s' for its value as a quoted literal, or :\"%.*s\" for a name", name_len, name, name_len,
-             name);
+    err_hint(e, "write :'%.*s' for its value as a quoted literal, with a cast where it is no text (:'%.*s'::integer), or :\"%.*s\" for "
+                "a name", name_len, name, name_len, name, name_len, name);
 }
 
 /* $n of a variable: the same for each time it occurs. */
@@ -196,8 +197,35 @@ static void name_variable(const struct bound *b, const char *text, struct err *e
         err_hint(e, "nothing says which type :%.*s has here; cast it: %.*s::text", (int)p->from_len - 1,
                  text + p->from + 1, (int)p->from_len, text + p->from);
     else
-        err_hint(e, "the parameter is the variable %.*s", (int)p->from_len, text + p->from);
+        err_hint(e, "the parameter is the variable %.*s; a cast (%.*s::TYPE) says what it is meant as", (int)p->from_len,
+                 text + p->from, (int)p->from_len, text + p->from);
     e->position = (int)utf8_count(b->sql, p->to) + 1;
+}
+
+/* "IN :l", "= :l", "IN (:l)": a list is one value, an array. */
+static void explain_list(const struct bound *b, const char *text, const struct bind_place *ref, struct err *e)
+{
+    bool compared = strcmp(e->sqlstate, "42883") == 0 && strstr(e->text, "[]");
+    bool in = ref && strcmp(e->sqlstate, "42601") == 0 && strstr(e->text, "\"$");
+    if (!ref && b->n_places == 1)
+        ref = &b->places[0];
+    if (in)
+        snprintf(e->text, sizeof e->text, "syntax error at or near \"%.*s\"", (int)ref->from_len, text + ref->from);
+    if ((compared || in) && ref && !*e->hint)
+        err_hint(e, "one of a list is asked for with = ANY (%.*s)", (int)ref->from_len, text + ref->from);
+    else if (compared && ref)
+        snprintf(e->hint, sizeof e->hint, "one of a list is asked for with = ANY (%.*s)", (int)ref->from_len, text + ref->from);
+}
+
+/* "x[:n]" is a slice of PostgreSQL's, whose end is the column n. */
+static void explain_slice(const char *text, size_t len, size_t at, struct err *e)
+{
+    if (strcmp(e->sqlstate, "42703") != 0 || at == 0 || at >= len || text[at - 1] != ':' || (at > 1 && text[at - 2] == ':') || *e->hint)
+        return;
+    size_t n = 0;
+    while (at + n < len && (text[at + n] == '_' || isalnum((unsigned char)text[at + n])))
+        n++;
+    err_hint(e, "between brackets a colon is that of a slice; a variable there stands in parentheses: (:%.*s)", (int)n, text + at);
 }
 
 void bind_explain(const struct bound *b, const char *text, size_t len, struct err *e)
@@ -205,6 +233,8 @@ void bind_explain(const struct bound *b, const char *text, size_t len, struct er
     const struct bind_place *ref;
     if (e->position < 1)
         name_variable(b, text, e);
+    if (e->position >= 1 && b->n_places == 0)
+        explain_slice(text, len, utf8_offset(text, len, (size_t)e->position - 1), e);
     if (e->position < 1 || b->n_places == 0)
         return;
     size_t at = written_at(b, utf8_offset(b->sql, strlen(b->sql), (size_t)e->position - 1), &ref);
@@ -212,6 +242,8 @@ void bind_explain(const struct bound *b, const char *text, size_t len, struct er
         *e = (struct err){0};
         say_no_parameters(text, len, text + ref->from + 1, (int)ref->from_len - 1, e);
     }
+    explain_list(b, text, ref, e);
+    explain_slice(text, len, at, e);
     if (ref)
         e->width = (int)utf8_count(text + ref->from, ref->from_len);
     e->position = (int)utf8_count(text, at) + 1;

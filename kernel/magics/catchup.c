@@ -141,6 +141,9 @@ static bool run_cells(struct magic_ctx *ctx, int lab, const json_t *cells, struc
     size_t i, n = json_array_size(cells);
     char text[64];
     bool ok = true;
+    /* What these cells read is not the last result that the user saw: _sqldf and %export keep theirs. */
+    struct last_result *last = &ctx->session->last, seen = *last;
+    *last = (struct last_result){.serial = seen.serial};
     snprintf(text, sizeof text, "lab %d", lab);
     progress_open(&p, ctx->out, text);
     for (i = 0; ok && i < n; i++) {
@@ -149,6 +152,9 @@ static bool run_cells(struct magic_ctx *ctx, int lab, const json_t *cells, struc
         progress_update(&p, id, (long long)i, (long long)n);
         ok = interp_part(ctx, source, strlen(source), &out, e) || err_wrap(e, "lab %d, cell %s", lab, id);
     }
+    last_result_release(last);
+    *last = seen;
+    ctx->session->python.result = 0; /* told again */
     snprintf(text, sizeof text, n == 1 ? "%zu cell of lab %d was run." : "%zu cells of lab %d were run.", n, lab);
     progress_close(&p, ok ? text : NULL);
     return ok;

@@ -8,6 +8,7 @@
 #include "base/xalloc.h"
 #include "magics/remote.h"
 #include "pg/exec.h"
+#include "pg/pool.h"
 
 static const char default_database[] = "databricks_postgres", default_port[] = "5432";
 
@@ -87,6 +88,8 @@ static void show_notice(void *self, const char *severity, const char *text, cons
     if (hint && *hint)
         sink_warn(out, "HINT:  %s\n", hint);
 }
+
+void connect_show_notices(struct pg_conn *pg, struct session *s) { pg_on_notice(pg, show_notice, s); }
 
 /* Ready for logins, or why not. */
 static bool available(struct magic_ctx *ctx, const char *name, struct database_instance *out, struct err *e)
@@ -194,8 +197,20 @@ bool connect_open(struct magic_ctx *ctx, const struct target *t, struct connecti
     return ok;
 }
 
+/* A pool replaces it when it comes back; opening another one here would be one more than the pool may have. */
+static bool lost_to_pool(const struct connection *c, struct err *e)
+{
+    err_hint(e, "%%disconnect %s gives it back; %%pool checkout borrows another one", c->alias);
+    return false;
+}
+
 bool connect_ensure(struct magic_ctx *ctx, struct connection *c, struct err *e)
 {
+    if (c->background) {
+        err_set(e, ERR_CONFLICT, "connection '%s' runs a statement in the background", c->alias);
+        err_hint(e, "%%wait %s shows what comes of it, %%cancel %s ends it", c->alias, c->alias);
+        return false;
+    }
     if (pg_alive(c->pg))
         return true;
     if (c->in_tx) {
@@ -203,8 +218,13 @@ bool connect_ensure(struct magic_ctx *ctx, struct connection *c, struct err *e)
         err_set(e, ERR_CONNECT,
                 "the session of connection '%s' was lost inside a transaction, so its changes are undone",
                 c->alias);
-        err_hint(e, "run the transaction again from its BEGIN; the next statement opens a new session");
-        return false;
+        if (!c->pool)
+            err_hint(e, "run the transaction again from its BEGIN; the next statement opens a new session");
+        return c->pool ? lost_to_pool(c, e) : false;
+    }
+    if (c->pool) {
+        err_set(e, ERR_CONNECT, "the session of connection '%s', borrowed from pool '%s', was lost", c->alias, pool_name(c->pool));
+        return lost_to_pool(c, e);
     }
     if (c->instance && strcmp(c->workspace, ctx->session->target) != 0) {
         /* Another workspace may have an instance of the same name. */
@@ -239,9 +259,14 @@ void connect_used(struct connection *c, bool ok, struct err *e)
         c->in_tx = tx == PG_TX_IN_BLOCK || tx == PG_TX_FAILED;
     else if (!ok)
         c->in_tx = false;
+    if (!c->in_tx)
+        savepoints_forget(&c->savepoints);
     if (!ok && !alive && e->code == ERR_CONNECT) {
         e->hint[0] = '\0';
-        err_hint(e, "what was not committed is undone; the next statement opens a new session");
+        if (c->pool)
+            lost_to_pool(c, e);
+        else
+            err_hint(e, "what was not committed is undone; the next statement opens a new session");
     }
 }
 

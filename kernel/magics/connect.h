@@ -23,7 +23,10 @@ bool target_parse(struct magic_ctx *ctx, const char *const *words, size_t n, str
  * updated is waited for; a stopped one is ERR_INVALID_STATE. Asks for a password where a server wants one. */
 bool connect_open(struct magic_ctx *ctx, const struct target *t, struct connection *out, struct err *e);
 
-/* Before a statement: is the session there? One that was lost is opened again, and stderr says so; but when it
+/* What its server says apart from results is shown with the running cell. */
+void connect_show_notices(struct pg_conn *pg, struct session *s);
+
+/* Before a statement: is the session there, and free (ERR_CONFLICT)? One that was lost is opened again, and stderr says so; but when it
  * was in a transaction this fails once (ERR_CONNECT), because its changes are gone. */
 bool connect_ensure(struct magic_ctx *ctx, struct connection *c, struct err *e);
 

@@ -28,22 +28,14 @@ const struct magic_sub *help_sub(const struct magic *m, const char *name, size_t
 
 static void row_label(const struct arg_row *row, struct buf *out)
 {
-    /* The label is the row's own usage, without the brackets of what is optional. */
-    const struct arg_row one[] = {*row, {.name = NULL}};
-    struct buf usage;
-    buf_init(&usage, 1000);
-    args_usage(one, &usage);
-    const char *text = buf_str(&usage);
-    size_t len = usage.len;
-    if (len > 2 && text[0] == '[') {
-        text++;
-        const char *close = memchr(text, ']', len - 1);
-        len = close ? (size_t)(close - text) : len - 1;
-    }
+    /* The label is the row's own usage, without the brackets of what is optional and the dots of what may come again. */
+    struct arg_row one[] = {*row, {.name = NULL}};
+    one[0].flags |= ARG_REQUIRED;
+    if (!row->positional)
+        one[0].flags &= ~(unsigned)ARG_REPEAT;
     if (row->letter)
         buf_printf(out, "-%c, ", row->letter);
-    buf_add(out, text, len);
-    buf_release(&usage);
+    args_usage(one, out);
 }
 
 void help_row(const struct arg_row *row, struct buf *out)

@@ -202,19 +202,26 @@ static bool run_sql(struct magic_ctx *ctx, const struct cell_item *item, struct 
 static void show_transactions(struct session *s, struct sink *out, json_t *traceback)
 {
     bool several = s->connections && s->connections->next;
+    struct arena a;
+    arena_init(&a);
     for (struct connection *c = s->connections; c; c = c->next) {
-        char line[200];
-        if (!c->in_tx || !pg_alive(c->pg))
+        if (!connection_work(c))
             continue;
         bool failed = pg_tx_state(c->pg) == PG_TX_FAILED;
-        snprintf(line, sizeof line, "%s%s%s%s", several ? "[" : "", several ? c->alias : "", several ? "] " : "",
-                 failed ? "The transaction has failed: every statement is refused until ROLLBACK."
-                        : "A transaction is open: COMMIT keeps its changes, ROLLBACK undoes them.");
+        const char *back = failed ? savepoints_newest(&c->savepoints, &a) : NULL;
+        const char *line = arena_printf(
+            &a, "%s%s%s%s%s%s", several ? "[" : "", several ? c->alias : "", several ? "] " : "",
+            c->background ? "A statement runs in the background: %wait shows what comes of it, %cancel ends it."
+            : back        ? "The transaction has failed: every statement is refused until ROLLBACK TO "
+            : failed      ? "The transaction has failed: every statement is refused until ROLLBACK."
+                          : "A transaction is open: COMMIT keeps its changes, ROLLBACK undoes them.",
+            back ? back : "", back ? ", which keeps what was done before that savepoint, or ROLLBACK." : "");
         if (traceback)
             json_array_append_new(traceback, jx_str(line));
         else
             sink_printf(out, "%s\n", line);
     }
+    arena_release(&a);
 }
 
 /* Which item it was, when the cell has several. */

@@ -59,6 +59,28 @@ void last_result_keep(struct last_result *l, bool more)
     l->serial++;
 }
 
+void last_result_table(struct last_result *l, const struct table *t)
+{
+    enum { OID_TEXT = 25, OID_NUMERIC = 1700 }; /* pg_type.dat */
+    struct pg_column *columns = xcalloc(t->n_columns + 1, sizeof *columns);
+    struct pg_value *values = xcalloc(t->n_columns + 1, sizeof *values);
+    for (size_t i = 0; i < t->n_columns; i++)
+        columns[i] = (struct pg_column){.name = t->columns[i].name, .mod = -1, .numeric = t->columns[i].align == TABLE_RIGHT,
+                                        .oid = t->columns[i].align == TABLE_RIGHT ? OID_NUMERIC : OID_TEXT};
+    last_result_columns(l, columns, t->n_columns);
+    for (size_t row = 0; row < t->n_rows; row++) {
+        for (size_t i = 0; i < t->n_columns; i++) {
+            const struct table_cell *cell = table_cell_at(t, row, i);
+            bool none = !cell->text || (columns[i].numeric && cell->len == 0);
+            values[i] = (struct pg_value){none ? NULL : cell->text, none ? 0 : cell->len};
+        }
+        last_result_row(l, values);
+    }
+    last_result_keep(l, t->seen > t->n_rows);
+    free(columns);
+    free(values);
+}
+
 void last_result_release(struct last_result *l)
 {
     copy_release(&l->kept);

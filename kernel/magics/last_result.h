@@ -11,6 +11,7 @@
 
 #include "base/buf.h"
 #include "pg/exec.h"
+#include "render/table.h"
 
 enum { LAST_RESULT_ROWS = 10000, LAST_RESULT_BYTES = 8 << 20 };
 
@@ -32,6 +33,8 @@ struct last_result {
 void last_result_columns(struct last_result *l, const struct pg_column *columns, size_t n);
 void last_result_row(struct last_result *l, const struct pg_value *values);
 void last_result_keep(struct last_result *l, bool more);
+/* A table that a magic shows becomes the last result too: columns that are set to the right hold numbers, the others text. */
+void last_result_table(struct last_result *l, const struct table *t);
 void last_result_release(struct last_result *l);
 
 /* Hand the kept result out as pg_exec would have: its columns, then each row until the callback has enough. Values end with a

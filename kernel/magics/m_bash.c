@@ -37,7 +37,8 @@ const struct magic magic_bash = {
     .group = "kernel",
     .summary = "run the cell in bash",
     .help = "The script runs in the notebook's folder, without standard input. An exit status that is not 0 is an error. "
-            "Variables whose names look like secrets (TOKEN, PASSWORD, …) are not in its environment.",
+            "Variables whose names look like secrets (TOKEN, PASSWORD, …) are not in its environment, and it does not know the "
+            "connection: psql from %%python does, as !psql.",
     .examples = "%%bash\nls -l",
     .run = run,
 };

@@ -20,10 +20,14 @@ static const char *default_alias(struct magic_ctx *ctx, const struct target *t, 
 
 static bool busy(struct connection *old, const char *alias, struct err *e)
 {
-    if (!old || !old->in_tx || !pg_alive(old->pg))
+    const char *work = old ? connection_work(old) : NULL;
+    if (!work)
         return false;
-    err_set(e, ERR_INVALID_STATE, "connection '%s' has an open transaction, which would be lost", alias);
-    err_hint(e, "COMMIT or ROLLBACK first, or %%disconnect %s --force", alias);
+    err_set(e, ERR_INVALID_STATE, "connection '%s' has %s, which would be lost", alias, work);
+    if (old->background)
+        err_hint(e, "%%wait %s first, or %%disconnect %s --force", alias, alias);
+    else
+        err_hint(e, "COMMIT or ROLLBACK first, or %%disconnect %s --force", alias);
     return true;
 }
 
@@ -40,7 +44,7 @@ static void announce(struct magic_ctx *ctx, const struct connection *c)
 static bool run(struct magic_ctx *ctx, const struct args *args, struct err *e)
 {
     const char *words[WORDS_MAX];
-    size_t n = 0, open = 0;
+    size_t n = 0;
     struct session *s = ctx->session;
     struct target target;
     struct connection fresh;
@@ -56,11 +60,7 @@ static bool run(struct magic_ctx *ctx, const struct args *args, struct err *e)
     if (target.instance && busy(session_find(s, alias ? alias : default_alias(ctx, &target, NULL)),
                                 alias ? alias : default_alias(ctx, &target, NULL), e))
         return false;
-    for (struct connection *c = s->connections; c; c = c->next)
-        open++;
-    if (open >= CONNECTIONS_MAX)
-        return err_set(e, ERR_TOO_BIG, "%d connections are open; %%disconnect some", CONNECTIONS_MAX);
-    if (!connect_open(ctx, &target, &fresh, e))
+    if (!session_has_room(s, e) || !connect_open(ctx, &target, &fresh, e))
         return false;
     fresh.alias = xstrdup(alias ? alias : default_alias(ctx, &target, &fresh));
     struct connection *old = session_find(s, fresh.alias);

@@ -1,17 +1,22 @@
 /* %disconnect: close a session. */
 #include "magics/session.h"
+#include "pg/pool.h"
 
 static bool run(struct magic_ctx *ctx, const struct args *args, struct err *e)
 {
     struct connection *c = session_connection(ctx->session, args_get(args, "alias"), e);
     if (!c)
         return false;
-    if (c->in_tx && pg_alive(c->pg) && !args_flag(args, "force")) {
-        err_set(e, ERR_INVALID_STATE, "connection '%s' has an open transaction, which would be lost", c->alias);
-        err_hint(e, "COMMIT or ROLLBACK first, or add --force");
+    const char *work = connection_work(c);
+    if (work && !args_flag(args, "force")) {
+        err_set(e, ERR_INVALID_STATE, "connection '%s' has %s, which would be lost", c->alias, work);
+        err_hint(e, c->background ? "%%wait %s first, or add --force" : "COMMIT or ROLLBACK first, or add --force", c->alias);
         return false;
     }
-    sink_printf(ctx->out, "Disconnected %s.\n", c->alias);
+    if (c->pool)
+        sink_printf(ctx->out, "Gave %s back to pool %s.\n", c->alias, pool_name(c->pool));
+    else
+        sink_printf(ctx->out, "Disconnected %s.\n", c->alias);
     session_remove(ctx->session, c);
     return true;
 }

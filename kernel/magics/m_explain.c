@@ -98,17 +98,13 @@ static bool explain(struct magic_ctx *ctx, struct connection *c, const char *sql
 
 static bool run(struct magic_ctx *ctx, const struct args *args, struct err *e)
 {
-    const char *rest = args_get(args, "sql"), *sql = ctx->body;
-    size_t len = ctx->body_len;
+    const char *sql;
+    size_t len;
     struct plan_options o = {.analyze = args_flag(args, "analyze"), .costs = !args_flag(args, "no-costs")};
-    if (ctx->body && rest)
-        return err_set(e, ERR_USAGE, "%%%%explain takes its statement from the lines below");
-    if (!ctx->body && !rest)
+    if (!statement_given(ctx, args, "%explain", &sql, &len, e))
+        return false;
+    if (!sql)
         return err_set(e, ERR_USAGE, "%%explain needs a statement");
-    if (!ctx->body) {
-        len = strlen(rest);
-        sql = ctx->args + ctx->args_len - len; /* the raw rest is the tail of the arguments */
-    }
     if (args_flag(args, "keep") && !o.analyze)
         return err_set(e, ERR_USAGE, "--keep is for --analyze: without it nothing is run");
     struct connection *c = session_connection(ctx->session, args_get(args, "on"), e);

@@ -87,16 +87,8 @@ static bool export_last(struct exporting *w, const struct last_result *last, str
 
 static bool export_query(struct magic_ctx *ctx, struct exporting *w, const struct args *args, const char *sql, size_t len, struct err *e)
 {
-    struct bound b;
     struct pg_rows rows = {.self = w, .columns = on_columns, .row = on_row};
-    struct connection *c = session_connection(ctx->session, args_get(args, "on"), e);
-    if (!c || !statement_single(ctx, "%export", &sql, &len, e) || !connect_ensure(ctx, c, e))
-        return false;
-    bool ok = bind_variables(ctx->arena, &ctx->session->variables, sql, len, &b, e);
-    ok = ok && statement_exec(ctx, c, &b, &rows, ctx->session->settings.timeout, e);
-    if (!ok)
-        statement_place(ctx, &b, sql, len, e);
-    connect_used(c, ok, e);
+    bool ok = statement_feed(ctx, args_get(args, "on"), "%export", sql, len, &rows, e);
     if (ok && w->several)
         ok = err_set(e, ERR_USAGE, "the statement gave several results, and a file has one");
     if (ok && w->why.code == ERR_NONE && !w->began) {
@@ -108,16 +100,10 @@ static bool export_query(struct magic_ctx *ctx, struct exporting *w, const struc
 
 static bool run(struct magic_ctx *ctx, const struct args *args, struct err *e)
 {
-    const char *file = args_get(args, "file"), *rest = args_get(args, "sql"), *sql = ctx->body;
-    size_t len = ctx->body_len;
+    const char *file = args_get(args, "file"), *sql;
+    size_t len;
     struct exporting w = {0};
-    if (ctx->body && rest)
-        return err_set(e, ERR_USAGE, "%%%%export takes its statement from the lines below");
-    if (!ctx->body && rest) {
-        len = strlen(rest);
-        sql = ctx->args + ctx->args_len - len; /* the raw rest is the tail of the arguments */
-    }
-    if (!find_format(args_get(args, "format"), file, &w.format, e) || !outfile_open(&w.file, ctx->arena, file, e))
+    if (!statement_given(ctx, args, "%export", &sql, &len, e) || !find_format(args_get(args, "format"), file, &w.format, e) || !outfile_open(&w.file, ctx->arena, file, e))
         return false;
     buf_init(&w.bytes, PIECES_MAX);
     bool ok = sql ? export_query(ctx, &w, args, sql, len, e) : export_last(&w, &ctx->session->last, e);
@@ -129,7 +115,7 @@ static bool run(struct magic_ctx *ctx, const struct args *args, struct err *e)
         *e = w.why;
     ok = outfile_close(&w.file, ok && w.why.code == ERR_NONE, e);
     if (ok)
-        sink_printf(ctx->out, "%llu row%s written to %s\n", w.x.rows, w.x.rows == 1 ? "" : "s", file);
+        sink_printf(ctx->out, "%llu row%s%s written to %s\n", w.x.rows, w.x.rows == 1 ? "" : "s", sql ? "" : " of the last result", file);
     export_release(&w.x);
     buf_release(&w.bytes);
     return ok;

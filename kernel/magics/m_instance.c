@@ -196,11 +196,12 @@ static bool is_on(const struct session *s, const struct connection *c, const str
 static bool nothing_open(struct magic_ctx *ctx, const struct database_instance *i, bool force, struct err *e)
 {
     for (struct connection *c = ctx->session->connections; c && !force; c = c->next) {
-        if (!c->in_tx || !pg_alive(c->pg) || !is_on(ctx->session, c, i))
+        const char *work = connection_work(c);
+        if (!work || !is_on(ctx->session, c, i))
             continue;
-        err_set(e, ERR_INVALID_STATE, "connection '%s' has an open transaction on instance '%s', which would be lost",
-                c->alias, i->name);
-        err_hint(e, ctx->session->current == c ? "COMMIT or ROLLBACK first, or add --force"
+        err_set(e, ERR_INVALID_STATE, "connection '%s' has %s on instance '%s', which would be lost", c->alias, work, i->name);
+        err_hint(e, c->background ? "%%wait %s first, or add --force"
+                    : ctx->session->current == c ? "COMMIT or ROLLBACK first, or add --force"
                                                : "%%use %s and COMMIT or ROLLBACK first, or add --force", c->alias);
         return false;
     }

@@ -16,6 +16,7 @@ enum { PIECE = 256 << 10, HEADER_MAX = 1 << 20, COLUMNS_MAX = 1600, NAME_MAX_BYT
 struct loading {
     struct magic_ctx *ctx;
     const char *file, *shown, *table; /* of the table: as SQL folds it, and quoted */
+    bool replace;
     int fd;
     char delimiter;
     char *piece;
@@ -165,6 +166,14 @@ static bool make_table(struct loading *l, struct connection *c, struct buf *sql,
         if (!pg_infer_type(c->pg, l->ctx->arena, l->names[i], &l->types[i], l->ctx->cancel, e))
             return false;
     }
+    if (l->replace) {
+        char *there = NULL;
+        if (!pg_scalar(c->pg, "SELECT pg_catalog.to_regclass($1)", &l->table, 1, &there, l->ctx->cancel, e))
+            return false;
+        if (there)
+            buf_printf(sql, "DROP TABLE %s; ", l->table);
+        free(there);
+    }
     buf_printf(sql, "CREATE TABLE %s (", l->table);
     for (size_t i = 0; i < l->n; i++) {
         buf_puts(sql, i ? ", " : "");
@@ -237,7 +246,8 @@ static const char *quote_name(struct arena *a, const char *name)
 
 static bool run(struct magic_ctx *ctx, const struct args *args, struct err *e)
 {
-    struct loading l = {.ctx = ctx, .file = args_get(args, "file"), .table = args_get(args, "table")};
+    struct loading l = {.ctx = ctx, .file = args_get(args, "file"), .table = args_get(args, "table"),
+                        .replace = args_flag(args, "replace")};
     struct connection *c = session_connection(ctx->session, args_get(args, "on"), e);
     if (!c || !connect_ensure(ctx, c, e))
         return false;
@@ -251,13 +261,14 @@ static bool run(struct magic_ctx *ctx, const struct args *args, struct err *e)
     if (ok)
         show(&l);
     else if (strcmp(e->sqlstate, "42P07") == 0)
-        err_hint(e, "%%load makes a new table; \\copy adds the rows of a file to one that is there");
+        ctx->advice = "%load makes a new table: --replace drops the old one first; \\copy adds the rows of a file to it";
     return ok;
 }
 
 static const struct arg_row rows[] = {
     {.name = "on", .type = ARG_WORD, .placeholder = "ALIAS", .complete = "connection",
      .help = "the connection to use; else the current one"},
+    {.name = "replace", .type = ARG_FLAG, .help = "drop a table of that name first, with its rows; when the file does not load, it stays"},
     {.name = "file", .positional = true, .type = ARG_WORD, .flags = ARG_REQUIRED, .help = "CSV with a header; relative to the notebook's folder"},
     {.name = "table", .positional = true, .type = ARG_WORD, .flags = ARG_REQUIRED, .help = "[SCHEMA.]TABLE, which it makes; in lower case"},
     {.name = NULL}};

@@ -1,5 +1,6 @@
 /* %plot and %%plot: a chart of a query's rows, or of the last result, as Vega-Lite, which JupyterLab draws by itself. */
 #include <jansson.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -99,17 +100,8 @@ static bool feed_last(struct plot *p, const struct last_result *last, struct err
 
 static bool feed_query(struct magic_ctx *ctx, struct plot *p, const char *on, const char *sql, size_t len, struct err *e)
 {
-    struct bound b;
     struct pg_rows rows = {.self = p, .columns = on_columns, .row = on_row};
-    struct connection *c = session_connection(ctx->session, on, e);
-    if (!c || !statement_single(ctx, "%plot", &sql, &len, e) || !connect_ensure(ctx, c, e))
-        return false;
-    bool ok = bind_variables(ctx->arena, &ctx->session->variables, sql, len, &b, e);
-    ok = ok && statement_exec(ctx, c, &b, &rows, ctx->session->settings.timeout, e);
-    if (!ok)
-        statement_place(ctx, &b, sql, len, e);
-    connect_used(c, ok, e);
-    return ok;
+    return statement_feed(ctx, on, "%plot", sql, len, &rows, e);
 }
 
 /* ---- what is drawn ---- */
@@ -117,9 +109,12 @@ static bool feed_query(struct magic_ctx *ctx, struct plot *p, const char *on, co
 static bool find_column(const struct plot *p, const char *name, size_t *at, struct err *e)
 {
     const char *names[COLUMNS_MAX + 1];
+    char all[200] = "";
     size_t n = p->n_columns < COLUMNS_MAX ? p->n_columns : COLUMNS_MAX;
     for (size_t i = 0; i < n; i++) {
         names[i] = p->names[i];
+        if (strlen(all) + strlen(names[i]) + 3 < sizeof all)
+            snprintf(all + strlen(all), sizeof all - strlen(all), "%s%s", i ? ", " : "", names[i]);
         if (strcasecmp(name, names[i]) == 0) {
             *at = i;
             return true;
@@ -128,7 +123,10 @@ static bool find_column(const struct plot *p, const char *name, size_t *at, stru
     names[n] = NULL;
     const char *near = args_nearest(name, strlen(name), names);
     err_set(e, ERR_USAGE, "the result has no column '%.100s'", name);
-    err_hint(e, near ? "did you mean %s?" : "name one of its columns", near ? near : "");
+    if (near)
+        err_hint(e, "did you mean %s?", near);
+    else
+        err_hint(e, "its columns: %s", all);
     return false;
 }
 
@@ -147,19 +145,22 @@ static bool choose(struct plot *p, size_t *x, size_t *y, struct err *e)
     }
     if (*y < p->n_columns)
         return true;
-    err_set(e, ERR_USAGE, "the result has no column of numbers to draw");
+    if (p->n_columns == 1)
+        err_set(e, ERR_USAGE, "the result has one column, '%.100s', and a chart needs two", p->names[0]);
+    else
+        err_set(e, ERR_USAGE, "the result has no column of numbers %s%.100s to draw", p->x ? "beside " : "behind ", p->names[*x]);
     err_hint(e, "a chart needs one column for x and one of numbers for y: SELECT name, count(*) ...");
     return false;
 }
 
 /* Vega-Lite reads dots and brackets in the name of a field as a path. */
-static json_t *axis(const struct plot *p, size_t column, bool sorted)
+static json_t *axis(const struct plot *p, size_t column, const char *kind, bool sorted)
 {
     struct buf field;
     buf_init(&field, 10000);
     for (const char *c = p->names[column]; *c; c++)
         buf_printf(&field, strchr(".[]\\'\"", *c) ? "\\%c" : "%c", *c);
-    json_t *a = json_pack("{s:o,s:s,s:o}", "field", jx_text(buf_str(&field), field.len), "type", kind_of(p->oids[column]), "title",
+    json_t *a = json_pack("{s:o,s:s,s:o}", "field", jx_text(buf_str(&field), field.len), "type", kind, "title",
                           jx_str(p->names[column]));
     buf_release(&field);
     if (sorted) /* in the order of the rows, as ORDER BY made it */
@@ -171,9 +172,13 @@ static void draw(struct magic_ctx *ctx, struct plot *p, const char *mark, const 
 {
     size_t n = json_array_size(p->values);
     const char *heading = title ? title : arena_printf(ctx->arena, "%s by %s", p->names[y], p->names[x]);
-    json_t *encoding = json_pack("{s:o,s:o}", "x", axis(p, x, strcmp(kind_of(p->oids[x]), "nominal") == 0), "y", axis(p, y, false));
+    const char *kind = kind_of(p->oids[x]);
+    if (strcmp(mark, "bar") == 0 && strcmp(kind, "quantitative") == 0)
+        kind = "ordinal"; /* a bar for each of them, not slivers on a scale */
+    bool words = strcmp(kind, "nominal") == 0 || strcmp(kind, "ordinal") == 0;
+    json_t *encoding = json_pack("{s:o,s:o}", "x", axis(p, x, kind, words), "y", axis(p, y, kind_of(p->oids[y]), false));
     if (color)
-        json_object_set_new(encoding, "color", axis(p, *color, true));
+        json_object_set_new(encoding, "color", axis(p, *color, kind_of(p->oids[*color]), true));
     json_t *spec = json_pack("{s:s,s:o,s:{s:s,s:b},s:{s:O},s:o,s:i,s:i}", "$schema", "https://vega.github.io/schema/vega-lite/v5.json",
                              "title", jx_str(heading), "mark", "type", mark, "tooltip", 1, "data", "values", p->values, "encoding",
                              encoding, "width", 480, "height", 280);
@@ -201,14 +206,10 @@ static bool draw_rows(struct magic_ctx *ctx, struct plot *p, const struct args *
 
 static bool run(struct magic_ctx *ctx, const struct args *args, struct err *e)
 {
-    const char *rest = args_get(args, "sql"), *sql = ctx->body;
-    size_t len = ctx->body_len;
-    if (ctx->body && rest)
-        return err_set(e, ERR_USAGE, "%%%%plot takes its statement from the lines below");
-    if (!ctx->body && rest) {
-        len = strlen(rest);
-        sql = ctx->args + ctx->args_len - len; /* the raw rest is the tail of the arguments */
-    }
+    const char *sql;
+    size_t len;
+    if (!statement_given(ctx, args, "%plot", &sql, &len, e))
+        return false;
     struct plot p = {.x = args_get(args, "x"), .y = args_get(args, "y"), .color = args_get(args, "color"), .values = json_array()};
     bool ok = sql ? feed_query(ctx, &p, args_get(args, "on"), sql, len, e) : feed_last(&p, &ctx->session->last, e);
     ok = ok && draw_rows(ctx, &p, args, e);

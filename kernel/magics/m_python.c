@@ -5,9 +5,7 @@
 #include "base/jx.h"
 #include "base/xalloc.h"
 #include "cell/split.h"
-#include "magics/python_env.h"
-#include "magics/remote.h"
-#include "magics/session.h"
+#include "magics/python_run.h"
 
 static bool is_space(char c)
 {
@@ -59,86 +57,12 @@ static char *numbered(const struct magic_ctx *ctx, struct err *e)
     return text;
 }
 
-static bool names_result(const struct magic_ctx *ctx)
-{
-    return memmem(ctx->body, ctx->body_len, "_sqldf", 6) != NULL;
-}
-
-/* What goes down beside the code: only what the child does not have yet. */
-static char *metadata(struct magic_ctx *ctx, const struct python_answer *python, struct err *e)
-{
-    struct session *s = ctx->session;
-    struct python_link *l = &s->python;
-    json_t *told = python_env(ctx, python, e);
-    if (!told)
-        return NULL;
-    char *env = jx_dump(told);
-    if (l->env && strcmp(l->env, env) == 0)
-        json_object_clear(told);
-    free(l->env);
-    l->env = env;
-    l->uses_result = l->uses_result || names_result(ctx);
-    if (l->uses_result && l->result != s->last.serial) {
-        json_object_set_new(told, "result", last_result_json(&s->last));
-        l->result = s->last.serial;
-    }
-    json_t *all = json_pack("{so}", "lakebase", told);
-    char *text = jx_dump(all);
-    json_decref(all);
-    return text;
-}
-
 /* ---- steps ---- */
-
-static bool call(struct magic_ctx *ctx, const struct python_call *c, struct python_answer *answer, struct err *e)
-{
-    return ctx->host->python(ctx->host->self, c, answer, e);
-}
-
-static void tick(void *self) { progress_update(self, NULL, 0, 0); }
-
-/* A new child: forget what the one before was told, and have the workspace there that its profile names. */
-static bool greet(struct magic_ctx *ctx, const struct python_answer *python, struct err *e)
-{
-    struct session *s = ctx->session;
-    struct err why = {0};
-    if (s->python.generation == python->generation)
-        return true;
-    if (python->lost)
-        sink_warn(ctx->out, "This is a new Python: the one before %s. Its variables, imports and connections are gone.\n",
-                  python->lost);
-    python_link_forget(&s->python);
-    s->python.generation = python->generation;
-    if (!remote_is_embedded(s) || remote_client(ctx, &why))
-        return true;
-    if (why.code == ERR_CANCELLED) {
-        *e = why;
-        return false;
-    }
-    sink_warn(ctx->out, "WorkspaceClient() will not work yet: %s\n", why.text);
-    return true;
-}
-
-static bool start(struct magic_ctx *ctx, struct python_answer *answer, struct err *e)
-{
-    struct progress p;
-    struct python_call c = {.step = PYTHON_START, .tick = tick, .self = &p};
-    progress_open(&p, ctx->out, "starting Python");
-    bool ok = call(ctx, &c, answer, e);
-    progress_close(&p, NULL);
-    return ok;
-}
 
 static bool run_code(struct magic_ctx *ctx, const struct python_answer *python, struct err *e)
 {
-    struct python_answer answer = {0};
-    char *code = numbered(ctx, e), *more = code ? metadata(ctx, python, e) : NULL;
-    struct python_call c = {.step = PYTHON_RUN, .code = code, .metadata = more};
-    bool ok = more && call(ctx, &c, &answer, e);
-    if (!ok && answer.error)
-        ctx->bundle = json_loads(answer.error, JSON_ALLOW_NUL, NULL);
-    python_answer_release(&answer);
-    free(more);
+    char *code = numbered(ctx, e);
+    bool ok = code && python_run(ctx, python, code, e);
     free(code);
     return ok;
 }
@@ -147,7 +71,7 @@ static bool show_status(struct magic_ctx *ctx, struct err *e)
 {
     struct python_answer a = {0};
     struct python_call c = {.step = PYTHON_LOOK};
-    bool ok = call(ctx, &c, &a, e);
+    bool ok = ctx->host->python(ctx->host->self, &c, &a, e);
     if (ok && a.running && a.version && *a.version)
         sink_printf(ctx->out, "Python %s runs as process %ld: %s\n", a.version, (long)a.pid, a.program);
     else if (ok)
@@ -160,7 +84,7 @@ static bool stop(struct magic_ctx *ctx, struct err *e)
 {
     struct python_answer a = {0};
     struct python_call c = {.step = PYTHON_STOP};
-    bool ok = call(ctx, &c, &a, e);
+    bool ok = ctx->host->python(ctx->host->self, &c, &a, e);
     python_answer_release(&a);
     return ok;
 }
@@ -169,13 +93,13 @@ static bool run(struct magic_ctx *ctx, const struct args *args, struct err *e)
 {
     struct python_answer answer = {0};
     size_t n = 0;
-    if (!ctx->host || !ctx->host->python)
-        return err_set(e, ERR_NOT_IMPLEMENTED, "%%%%python works in a notebook only");
+    if (!python_offered(ctx, e))
+        return false;
     while (n < ctx->body_len && is_space(ctx->body[n]))
         n++;
     bool ok = !args_flag(args, "restart") || stop(ctx, e);
     if (ok && (n < ctx->body_len || args_flag(args, "restart")))
-        ok = start(ctx, &answer, e) && greet(ctx, &answer, e);
+        ok = python_start(ctx, &answer, e);
     if (ok && n < ctx->body_len)
         ok = run_code(ctx, &answer, e);
     if (ok && args_flag(args, "status"))

@@ -73,6 +73,33 @@ static bool has_no_statement(const char *sql, size_t len)
     return !sql_next(sql, len, &pos, false, &span, &open) && open == SQL_CLOSED;
 }
 
+/* --async: the last statement goes to the background, those before it run as ever. */
+static bool run_async(struct magic_ctx *ctx, struct connection *c, const char *sql, size_t len, const struct settings *s,
+                      struct err *e)
+{
+    struct sql_span span, last = {0};
+    enum sql_open open;
+    size_t pos = 0;
+    if (s->timeout > 0) {
+        err_set(e, ERR_USAGE, "--async has no time limit: nobody waits for the statement");
+        err_hint(e, "SET statement_timeout on the connection is kept by the server; %%set timeout 0s ends the notebook's");
+        return false;
+    }
+    while (sql_next(sql, len, &pos, false, &span, &open))
+        last = span;
+    const char *tail = sql + last.start;
+    size_t tail_len = len - last.start;
+    if (!statement_single(ctx, "--async", &tail, &tail_len, e))
+        return false;
+    if (cell_data_of(sql, &last).wanted)
+        return err_set(e, ERR_USAGE, "COPY with data of the cell cannot run in the background");
+    bool was_last = ctx->last;
+    ctx->last = false;
+    bool ok = last.start == 0 || has_no_statement(sql, last.start) || statement_run_all(ctx, c, sql, last.start, s, e);
+    ctx->last = was_last;
+    return ok && statement_send(ctx, c, tail, tail_len, s, e);
+}
+
 /* --into: the last result of the cell. */
 static bool keep_into(struct session *session, const char *into, long before, struct err *e)
 {
@@ -95,21 +122,12 @@ static bool check_into(const char *into, struct err *e)
 static bool run(struct magic_ctx *ctx, const struct args *args, struct err *e)
 {
     struct settings s = ctx->session->settings;
-    const char *rest = args_get(args, "sql"), *sql = ctx->body;
-    size_t len = ctx->body_len;
-    if (ctx->body && rest) {
-        err_set(e, ERR_USAGE, "%%%%sql takes its statements from the lines below");
-        e->line = ctx->line;
-        e->column = ctx->column;
+    const char *sql;
+    size_t len;
+    if (!statement_given(ctx, args, "%sql", &sql, &len, e))
         return false;
-    }
-    if (!ctx->body) {
-        if (!rest)
-            return err_set(e, ERR_USAGE, "%%sql needs a statement");
-        /* The raw rest ends the arguments, so it is their tail: a slice of the cell, which places of errors need. */
-        len = strlen(rest);
-        sql = ctx->args + ctx->args_len - len;
-    }
+    if (!sql)
+        return err_set(e, ERR_USAGE, "%%sql needs a statement");
     if (ctx->body && has_no_statement(sql, len))
         return err_set(e, ERR_USAGE, "%%%%sql needs a statement in the lines below it");
     s.rows = args_int(args, "limit", s.rows);
@@ -121,6 +139,11 @@ static bool run(struct magic_ctx *ctx, const struct args *args, struct err *e)
     long before = ctx->session->last.serial;
     if (!check_into(into, e))
         return false;
+    if (args_flag(args, "async")) {
+        if (args_flag(args, "atomic") || into)
+            return err_set(e, ERR_USAGE, "--async goes without %s: the result comes with %%wait", into ? "--into" : "--atomic");
+        return run_async(ctx, c, sql, len, &s, e);
+    }
     bool ok = args_flag(args, "atomic") ? run_atomic(ctx, c, sql, len, &s, e)
                                         : statement_run_all(ctx, c, sql, len, &s, e);
     return ok && (!into || keep_into(ctx->session, into, before, e));
@@ -134,6 +157,8 @@ static const struct arg_row rows[] = {
     {.name = "timeout", .type = ARG_DURATION, .placeholder = "T", .help = "cancel a statement that takes longer"},
     {.name = "atomic", .type = ARG_FLAG,
      .help = "all statements in one transaction: the first error undoes them all"},
+    {.name = "async", .type = ARG_FLAG,
+     .help = "do not wait for the last statement: %wait shows what comes of it"},
     {.name = "into", .type = ARG_WORD, .placeholder = "NAME",
      .help = "keep the last result as a variable: one value, or a row or a column as an array"},
     {.name = "sql", .positional = true, .type = ARG_REST, .placeholder = "STATEMENT",
@@ -147,8 +172,9 @@ const struct magic magic_sql = {
     .summary = "run SQL with options",
     .help = "SQL needs no magic: a plain cell runs on the current connection. Each statement shows its result; the first error "
             "ends the cell. Without --atomic each statement is kept when it ends, unless BEGIN opened a transaction, which may span cells. "
-            ":name binds a variable (%set, --into).",
-    .examples = "%sql SELECT 1\n%sql --into newest SELECT max(id) FROM shop.orders\n%sql --on analyst SELECT current_user\n%%sql --limit 200 --timeout 5s\nSELECT * FROM shop.orders;",
+            ":name binds a variable (%set, --into). "
+            "--async leaves the last statement to the server: other connections can be used while it runs or waits for a lock.",
+    .examples = "%sql SELECT 1\n%sql --into newest SELECT max(id) FROM shop.orders\n%sql --on analyst SELECT current_user\n%sql --on b --async UPDATE shop.orders SET total = 0\n%%sql --limit 200 --timeout 5s\nSELECT * FROM shop.orders;",
     .args = rows,
     .run = run,
 };

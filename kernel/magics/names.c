@@ -8,13 +8,14 @@
 #include "base/clock.h"
 #include "base/xalloc.h"
 #include "magics/deadline.h"
+#include "magics/pools.h"
 #include "magics/remote.h"
 
 enum { REFRESH_MS = 2000, FRESH_MS = 2000 };
 
 static const char *const providers[NAMES_KINDS] = {
     [NAMES_CONNECTION] = "connection", [NAMES_INSTANCE] = "instance", [NAMES_CATALOG] = "catalog",
-    [NAMES_VARIABLE] = "variable"};
+    [NAMES_VARIABLE] = "variable", [NAMES_POOL] = "pool"};
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct {
@@ -75,6 +76,11 @@ void names_note_cell(struct session *s)
     for (struct variable *v = s->variables.first; v && n < VARIABLES_MAX; v = v->next)
         variables[n++] = v->name;
     names_put(NAMES_VARIABLE, variables, n);
+    const char *pools[POOLS_MAX];
+    n = 0;
+    for (struct notebook_pool *p = s->pools; p && n < POOLS_MAX; p = p->next)
+        pools[n++] = p->name;
+    names_put(NAMES_POOL, pools, n);
     s->names_ms = 0;
 }
 

@@ -1,5 +1,5 @@
 /*
- * The names that Tab offers: of instances, catalogs, open connections and variables. The cell thread writes them down between
+ * The names that Tab offers: of instances, catalogs, open connections, pools and variables. The cell thread writes them down between
  * cells, completion reads them on another thread, also while a cell runs; so this is a store of its own with a lock,
  * one for the process.
  */
@@ -12,7 +12,7 @@
 #include "base/cancel.h"
 #include "magics/session.h"
 
-enum names_kind { NAMES_CONNECTION, NAMES_INSTANCE, NAMES_CATALOG, NAMES_VARIABLE, NAMES_KINDS };
+enum names_kind { NAMES_CONNECTION, NAMES_INSTANCE, NAMES_CATALOG, NAMES_VARIABLE, NAMES_POOL, NAMES_KINDS };
 
 enum { NAMES_MAX = 1000 };
 
@@ -23,7 +23,7 @@ void names_put(enum names_kind kind, const char *const *names, size_t n);
 /* Any thread; `add` must not call back. */
 void names_each(enum names_kind kind, void (*add)(void *self, const char *name), void *self);
 
-/* The open connections and the variables, after a cell; and what the workspace says is looked at again at the next refresh. Cell thread. */
+/* The open connections, the pools and the variables, after a cell; and what the workspace says is looked at again at the next refresh. Cell thread. */
 void names_note_cell(struct session *s);
 /* Ask the workspace, unless that was done a moment ago. Never starts the local one; what does not answer in time keeps
  * its old names. Cell thread. */

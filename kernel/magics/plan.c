@@ -195,6 +195,7 @@ static void add_columns(const struct walk *w)
 {
     struct table *t = w->out;
     table_add_column(t, "step", NULL, TABLE_LEFT);
+    t->columns[0].whole = true;
     table_add_column(t, "condition", NULL, TABLE_LEFT);
     if (w->o->costs)
         table_add_column(t, w->o->analyze ? "estimated" : "rows", NULL, TABLE_RIGHT);
@@ -203,6 +204,7 @@ static void add_columns(const struct walk *w)
     if (w->o->costs) {
         table_add_column(t, w->o->analyze ? "ms" : "cost", NULL, TABLE_RIGHT);
         table_add_column(t, "share", NULL, TABLE_LEFT);
+        t->columns[t->n_columns - 1].whole = true;
     }
     if (w->o->analyze)
         table_add_column(t, "note", NULL, TABLE_LEFT);

@@ -1,8 +1,7 @@
 /* The load of %%pool (see pool_load.h): real threads, real connections, measured calls. */
 #include "magics/pool_load.h"
+#include "magics/pool_crew.h"
 
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,55 +9,40 @@
 #include "base/clock.h"
 #include "base/xalloc.h"
 #include "pg/exec.h"
+#include "pg/prepared.h"
 #include "render/sink.h"
 
 enum { LOOK_MS = 20 };
 
-struct call {
-    int64_t total_us, wait_us; /* total -1: it failed */
-    int backend;
-};
-
-struct crew {
-    const struct load *load;
-    struct cancel *cancel;
-    atomic_llong finished;   /* calls */
-    atomic_int ended;        /* clients */
-    atomic_llong end_us;     /* of the last call so far */
-    pthread_mutex_t lock;    /* around out->failures */
-    struct load_result *out;
-};
-
-struct client {
-    struct crew *crew;
-    struct call *calls;
-    pthread_t thread;
-};
-
-static void count_failure(struct crew *c, const struct err *e)
+void load_count_failed(struct load_result *out, const char *sqlstate, const char *name, const char *text, const char *hint, int64_t n)
 {
-    char code[sizeof c->out->failures[0].code];
-    const char *condition = e->sqlstate[0] ? pg_condition(e->sqlstate) : NULL;
-    if (e->sqlstate[0])
-        snprintf(code, sizeof code, "%s %.24s", e->sqlstate, condition ? condition : "");
+    char code[sizeof out->failures[0].code];
+    const char *condition = *sqlstate ? pg_condition(sqlstate) : NULL;
+    if (*sqlstate)
+        snprintf(code, sizeof code, "%s %.24s", sqlstate, condition ? condition : "");
     else
-        snprintf(code, sizeof code, "%s", err_info(e->code)->ename);
-    pthread_mutex_lock(&c->lock);
-    c->out->failed++;
+        snprintf(code, sizeof code, "%s", name);
+    out->failed += n;
     size_t i = 0;
-    while (i < c->out->kinds && strcmp(c->out->failures[i].code, code) != 0)
+    while (i < out->kinds && strcmp(out->failures[i].code, code) != 0)
         i++;
-    if (i < LOAD_KINDS_MAX) {
-        struct load_failures *f = &c->out->failures[i];
-        if (i == c->out->kinds) {
-            c->out->kinds++;
-            memcpy(f->code, code, sizeof f->code);
-            err_copy(f->text, sizeof f->text, e->text, strlen(e->text));
-            const char *advice = *e->hint ? e->hint : e->sqlstate[0] ? pg_advice(e->sqlstate) : NULL;
-            err_copy(f->help, sizeof f->help, advice ? advice : "", advice ? strlen(advice) : 0);
-        }
-        f->count++;
+    if (i == LOAD_KINDS_MAX)
+        return;
+    struct load_failures *f = &out->failures[i];
+    if (i == out->kinds) {
+        out->kinds++;
+        memcpy(f->code, code, sizeof f->code);
+        err_copy(f->text, sizeof f->text, text, strlen(text));
+        const char *advice = *hint ? hint : *sqlstate ? pg_advice(sqlstate) : NULL;
+        err_copy(f->help, sizeof f->help, advice ? advice : "", advice ? strlen(advice) : 0);
     }
+    f->count += n;
+}
+
+void load_failed(struct crew *c, const struct err *e)
+{
+    pthread_mutex_lock(&c->lock);
+    load_count_failed(c->out, e->sqlstate, err_info(e->code)->ename, e->text, e->hint, 1);
     pthread_mutex_unlock(&c->lock);
 }
 
@@ -76,6 +60,15 @@ static void give_back(struct crew *c, struct pg_conn *conn)
         pool_return(c->load->pool->pool, conn);
 }
 
+/* Without variables it may be several statements. */
+static bool call_once(const struct crew *c, struct pg_conn *conn, struct err *e)
+{
+    const struct bound *b = c->load->bound;
+    if (c->load->prepare)
+        return pg_exec_prepared(conn, b->sql, b->params, b->n_params, NULL, c->cancel, e);
+    return b->n_params ? pg_exec_params(conn, b->sql, b->params, b->n_params, NULL, c->cancel, e) : pg_run(conn, b->sql, c->cancel, e);
+}
+
 static void one_call(struct crew *c, struct call *out)
 {
     struct err e;
@@ -83,7 +76,7 @@ static void one_call(struct crew *c, struct call *out)
     int64_t start = clock_mono_us();
     struct pg_conn *conn = get(c, &e);
     int64_t got = clock_mono_us();
-    bool ok = conn && pg_run(conn, c->load->sql, c->cancel, &e);
+    bool ok = conn && call_once(c, conn, &e);
     if (conn) {
         out->backend = pg_backend_pid(conn);
         give_back(c, conn);
@@ -91,7 +84,15 @@ static void one_call(struct crew *c, struct call *out)
     out->wait_us = got - start;
     out->total_us = ok ? clock_mono_us() - start : -1;
     if (!ok && e.code != ERR_CANCELLED)
-        count_failure(c, &e);
+        load_failed(c, &e);
+}
+
+void load_ended(struct crew *c)
+{
+    long long now = clock_mono_us(), before = atomic_load(&c->end_us);
+    while (before < now && !atomic_compare_exchange_weak(&c->end_us, &before, now))
+        continue;
+    atomic_fetch_add(&c->ended, 1);
 }
 
 static void *client_main(void *arg)
@@ -99,13 +100,15 @@ static void *client_main(void *arg)
     struct client *me = arg;
     struct crew *c = me->crew;
     for (int i = 0; i < c->load->calls && !cancel_fired(c->cancel); i++) {
+        if (i > 0 && c->load->think_ms > 0) {
+            struct err ignored;
+            err_init(&ignored);
+            cancel_poll(c->cancel, -1, 0, c->load->think_ms, &ignored);
+        }
         one_call(c, &me->calls[i]);
         atomic_fetch_add(&c->finished, 1);
     }
-    long long now = clock_mono_us(), before = atomic_load(&c->end_us);
-    while (before < now && !atomic_compare_exchange_weak(&c->end_us, &before, now))
-        continue;
-    atomic_fetch_add(&c->ended, 1);
+    load_ended(c);
     return NULL;
 }
 
@@ -182,15 +185,15 @@ static void watch(struct magic_ctx *ctx, struct crew *c, int started)
     progress_close(&p, NULL);
 }
 
-/* Start the threads and wait for all that started. */
+/* Start the threads (one when it serves all clients) and wait for all that started. */
 static void run_clients(struct magic_ctx *ctx, struct crew *c, struct call *calls, struct err *e)
 {
     const struct load *l = c->load;
     struct client *clients = xcalloc((size_t)l->clients, sizeof *clients);
-    int started = 0;
-    for (; started < l->clients; started++) {
+    int started = 0, threads = l->loop ? 1 : l->clients;
+    for (; started < threads; started++) {
         clients[started] = (struct client){.crew = c, .calls = calls + (size_t)started * (size_t)l->calls};
-        int rc = pthread_create(&clients[started].thread, NULL, client_main, &clients[started]);
+        int rc = pthread_create(&clients[started].thread, NULL, l->loop ? load_loop : client_main, &clients[started]);
         if (rc != 0) {
             err_errno(e, rc, "no thread for client %d", started + 1);
             break;
@@ -200,6 +203,18 @@ static void run_clients(struct magic_ctx *ctx, struct crew *c, struct call *call
     for (int i = 0; i < started; i++)
         pthread_join(clients[i].thread, NULL);
     free(clients);
+}
+
+static int64_t unserved(const struct pool_stats *s) { return (int64_t)(s->timeouts + s->refused + s->cancelled + s->failed); }
+
+static struct load_counts counts(const struct pool_stats *before, const struct pool_stats *after)
+{
+    int64_t lost = unserved(after) - unserved(before), failures = (int64_t)(after->connect_failures - before->connect_failures);
+    return (struct load_counts){.requests = (int64_t)(after->checkouts - before->checkouts) + lost,
+                                .waited = (int64_t)(after->wait.count - before->wait.count),
+                                .unserved = lost,
+                                .connects = (int64_t)(after->connects - before->connects) + failures,
+                                .connect_failures = failures};
 }
 
 bool load_run(struct magic_ctx *ctx, const struct load *l, struct load_result *out, struct err *e)
@@ -220,6 +235,7 @@ bool load_run(struct magic_ctx *ctx, const struct load *l, struct load_result *o
     out->us = atomic_load(&c.end_us) - start;
     out->waited = (int64_t)(after.waited - before.waited);
     out->most_waiting = after.recent_most_waiting;
+    out->counts = counts(&before, &after);
     summarize(calls, n, out);
     pthread_mutex_destroy(&c.lock);
     free(calls);

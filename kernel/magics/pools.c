@@ -2,25 +2,24 @@
  * thread than the cell's. */
 #include "magics/pools.h"
 
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/jx.h"
 #include "base/xalloc.h"
 #include "magics/connect.h"
 #include "magics/remote.h"
+#include "pg/credentials.h"
 
-enum { TOKEN_SPARE_S = 120, TOKEN_FRESH_S = 30, CLOSE_MS = 2000, READY_MS = 30000 };
+enum { TOKEN_UNKNOWN_S = 120, CLOSE_MS = 2000, READY_MS = 30000 };
 
 struct pool_login {
     char *instance, *profile, *config_file; /* instance NULL: conninfo */
     char *host, *port, *dbname, *user, *ca;
     char *conninfo, *password;
-    pthread_mutex_t lock; /* around what follows */
-    struct dbx_client *client;
-    char *token;
-    int64_t expires_s, obtained_s;
+    struct credentials *tokens;
+    struct dbx_client *client; /* fetch_token's */
 };
 
 static void login_free(struct pool_login *l)
@@ -32,51 +31,38 @@ static void login_free(struct pool_login *l)
         free(plain[i]);
     xfree_secret(l->conninfo);
     xfree_secret(l->password);
-    xfree_secret(l->token);
+    credentials_free(l->tokens);
     dbx_close(l->client);
-    pthread_mutex_destroy(&l->lock);
     free(l);
 }
 
-/* Under the lock. */
-static bool renew(struct pool_login *l, struct cancel *c, struct err *e)
+/* struct credentials_options: a token for the instance, and its life as the workspace tells it. */
+static bool fetch_token(void *self, char **token, int64_t *life_s, struct cancel *c, struct err *e)
 {
+    struct pool_login *l = self;
     struct dbx_options o = {.profile = l->profile, .config_file = l->config_file};
     if (!l->client && !(l->client = dbx_open(&o, e)))
         return false;
     char *name = l->instance;
     struct credential_request request = {.instance_names = {&name, 1}};
     struct database_credential got = {0};
+    int64_t ends;
     if (!dbx_call(l->client, DBX_generate_database_credential, NULL, &request, &got, c, e))
         return err_wrap(e, "no token for instance '%s'", l->instance);
-    xfree_secret(l->token);
-    l->token = got.token;
+    if (!got.token) {
+        model_release(&model_database_credential, &got);
+        return err_set(e, ERR_REMOTE, "the workspace gave no token for instance '%s'", l->instance);
+    }
+    *token = got.token;
     got.token = NULL;
-    l->obtained_s = clock_wall_s();
-    if (!got.expiration_time || !clock_parse_rfc3339(got.expiration_time, &l->expires_s))
-        l->expires_s = clock_wall_s() + TOKEN_SPARE_S;
+    *life_s = got.expiration_time && clock_parse_rfc3339(got.expiration_time, &ends) ? ends - clock_wall_s() : TOKEN_UNKNOWN_S;
     model_release(&model_database_credential, &got);
     return true;
 }
 
-/* A copy of a token that holds for a while; the caller frees it with xfree_secret. fresh: the one before was refused, so ask
- * for another, but not when this one is new itself: a server that says no does not change its mind. One thread asks, the others
- * wait for its answer. */
-static char *token(struct pool_login *l, bool fresh, struct cancel *c, struct err *e)
-{
-    char *copy = NULL;
-    pthread_mutex_lock(&l->lock);
-    int64_t now = clock_wall_s();
-    bool good = l->token && (fresh ? now - l->obtained_s < TOKEN_FRESH_S : now + TOKEN_SPARE_S < l->expires_s);
-    if (good || renew(l, c, e))
-        copy = xstrdup(l->token);
-    pthread_mutex_unlock(&l->lock);
-    return copy;
-}
-
 static struct pg_conn *connect_with(struct pool_login *l, bool fresh, struct cancel *c, struct err *e)
 {
-    char *password = token(l, fresh, c, e);
+    char *password = credentials_get(l->tokens, fresh, c, e);
     if (!password)
         return NULL;
     struct pg_params p = {.host = l->host, .port = l->port, .dbname = l->dbname, .user = l->user, .password = password,
@@ -108,6 +94,24 @@ struct pg_conn *pools_connect(struct notebook_pool *p, struct cancel *c, struct 
     return login_connect(p->login, c, e);
 }
 
+json_t *pools_parameters(struct notebook_pool *p, struct cancel *c, struct err *e)
+{
+    const struct pool_login *l = p->login;
+    char *token = l->instance ? credentials_get(l->tokens, false, c, e) : NULL;
+    if (l->instance && !token)
+        return NULL;
+    const char *const words[][2] = {{"conninfo", l->conninfo}, {"host", l->host}, {"port", l->port}, {"dbname", l->dbname},
+                                    {"user", l->user}, {"sslmode", l->instance ? "verify-full" : NULL}, {"sslrootcert", l->ca},
+                                    {"password", token ? token : l->password}};
+    json_t *out = json_object();
+    for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+        if (words[i][1])
+            json_object_set_new(out, words[i][0], jx_str(words[i][1]));
+    }
+    xfree_secret(token);
+    return out;
+}
+
 static struct pool_login *login_like(struct magic_ctx *ctx, const struct connection *like, struct err *e)
 {
     struct session *s = ctx->session;
@@ -117,7 +121,7 @@ static struct pool_login *login_like(struct magic_ctx *ctx, const struct connect
         return NULL;
     }
     struct pool_login *l = xcalloc(1, sizeof *l);
-    pthread_mutex_init(&l->lock, NULL);
+    l->tokens = credentials_new(&(struct credentials_options){.fetch = fetch_token, .self = l});
     l->dbname = xstrdup(like->dbname);
     if (!like->instance) {
         l->conninfo = xstrdup(like->conninfo);
@@ -189,7 +193,8 @@ struct notebook_pool *pools_open(struct magic_ctx *ctx, const char *name, struct
     }
     struct notebook_pool *p = xcalloc(1, sizeof *p);
     *p = (struct notebook_pool){.name = xstrdup(name), .where = xstrdup(connect_where(ctx, like)),
-                                .alias = xstrdup(like->alias), .pool = pool, .login = login};
+                                .alias = xstrdup(like->alias), .pool = pool, .login = login,
+                                .timeout_ms = o->timeout_ms, .max_waiting = o->max_waiting};
     struct notebook_pool **end = &s->pools;
     while (*end)
         end = &(*end)->next;
@@ -197,8 +202,42 @@ struct notebook_pool *pools_open(struct magic_ctx *ctx, const char *name, struct
     return p;
 }
 
+bool pools_tokens(struct notebook_pool *p, struct credentials_stats *out)
+{
+    if (p->login->instance)
+        credentials_stats(p->login->tokens, out);
+    return p->login->instance != NULL;
+}
+
+struct connection *pools_checkout(struct magic_ctx *ctx, struct notebook_pool *p, const char *alias, int timeout_ms, struct err *e)
+{
+    const struct pool_login *l = p->login;
+    if (!session_has_room(ctx->session, e))
+        return NULL;
+    struct pg_conn *pg = pool_checkout_for(p->pool, alias, timeout_ms, ctx->cancel, e);
+    if (!pg)
+        return NULL;
+    connect_show_notices(pg, ctx->session);
+    struct connection c = {.alias = xstrdup(alias), .pg = pg, .pool = p->pool, .dbname = xstrdup(pg_dbname(pg)),
+                           .instance = l->instance ? xstrdup(l->instance) : NULL,
+                           .workspace = l->instance ? xstrdup(ctx->session->target) : NULL,
+                           .conninfo = l->conninfo ? xstrdup(l->conninfo) : NULL,
+                           .password = l->password ? xstrdup(l->password) : NULL};
+    return session_add(ctx->session, &c);
+}
+
+static void give_back(struct session *s, const struct pool *pool)
+{
+    for (struct connection *c = s->connections, *next; c; c = next) {
+        next = c->next;
+        if (c->pool == pool)
+            session_remove(s, c);
+    }
+}
+
 void pools_close(struct session *s, struct notebook_pool *p)
 {
+    give_back(s, p->pool);
     for (struct notebook_pool **at = &s->pools; *at; at = &(*at)->next) {
         if (*at == p) {
             *at = p->next;

@@ -20,13 +20,18 @@ struct session *session_new(void)
 
 void connection_release(struct connection *c)
 {
-    pg_close(c->pg);
+    if (c->pool)
+        pool_return(c->pool, c->pg);
+    else
+        pg_close(c->pg);
     free(c->alias);
     free(c->instance);
     free(c->workspace);
     xfree_secret(c->conninfo);
     xfree_secret(c->password);
     free(c->dbname);
+    savepoints_forget(&c->savepoints);
+    xfree_secret(c->background);
     *c = (struct connection){0};
 }
 
@@ -99,6 +104,14 @@ struct connection *session_connection(struct session *s, const char *alias, stru
     return NULL;
 }
 
+bool session_has_room(const struct session *s, struct err *e)
+{
+    size_t n = 0;
+    for (const struct connection *c = s->connections; c; c = c->next)
+        n++;
+    return n < CONNECTIONS_MAX || err_set(e, ERR_TOO_BIG, "%d connections are open; %%disconnect some", CONNECTIONS_MAX);
+}
+
 struct connection *session_add(struct session *s, const struct connection *c)
 {
     struct connection **end = &s->connections, *kept = xmalloc(sizeof *kept);
@@ -133,8 +146,14 @@ const char *connection_state(struct connection *c)
     switch (pg_tx_state(c->pg)) {
     case PG_TX_IN_BLOCK: return "in transaction";
     case PG_TX_FAILED: return "failed transaction";
-    case PG_TX_ACTIVE: return "busy";
+    case PG_TX_ACTIVE: return "running";
     case PG_TX_IDLE: case PG_TX_UNKNOWN: break;
     }
     return "idle";
+}
+
+const char *connection_work(const struct connection *c)
+{
+    const char *work = c->background ? "a statement in the background" : c->in_tx ? "an open transaction" : NULL;
+    return work && pg_alive(c->pg) ? work : NULL; /* asking an idle session would show what its server said at its end */
 }

@@ -14,6 +14,7 @@
 #include "magics/last_result.h"
 #include "magics/magic.h"
 #include "magics/python_env.h"
+#include "magics/savepoints.h"
 #include "magics/variables.h"
 #include "pg/conn.h"
 
@@ -28,7 +29,11 @@ struct connection {
     char *password;  /* asked from the user; never shown */
     char *dbname;
     struct pg_conn *pg; /* never NULL */
+    struct pool *pool;  /* lent by it, and goes back there; NULL: its own */
     bool in_tx;         /* as of the last statement: a transaction is open or failed, and nobody said that it is lost */
+    struct savepoints savepoints; /* of that transaction */
+    char *background;   /* the statement that runs in the background (statement_send), NULL: none. May hold a secret */
+    long long background_rows; /* how many rows of its result are shown */
     struct connection *next;
 };
 
@@ -75,6 +80,8 @@ struct connection *session_find(struct session *s, const char *alias);
 /* The connection to use: `alias`, or the current one when it is NULL. NULL with ERR_NOT_FOUND or ERR_CONNECT,
  * which says how to connect. */
 struct connection *session_connection(struct session *s, const char *alias, struct err *e);
+/* ERR_TOO_BIG: CONNECTIONS_MAX are open. */
+bool session_has_room(const struct session *s, struct err *e);
 /* Take a connection (its strings and pg). One of the same alias must be gone. It becomes the current one. */
 struct connection *session_add(struct session *s, const struct connection *c);
 /* Close and forget. The newest of the rest becomes current if it was the current one. */
@@ -85,7 +92,9 @@ void connection_release(struct connection *c);
 /* Forget the client and who we are; target stays. */
 void session_forget_client(struct session *s);
 
-/* "in transaction", "failed transaction", "idle", "lost". */
+/* "in transaction", "failed transaction", "idle", "running", "lost". */
 const char *connection_state(struct connection *c);
+/* What would be lost with the session: "an open transaction", "a statement in the background"; NULL: nothing. */
+const char *connection_work(const struct connection *c);
 
 #endif

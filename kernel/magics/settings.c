@@ -35,9 +35,12 @@ static bool put_int(long long *to, const struct setting *row, const char *value,
     char *end;
     errno = 0;
     long long n = strtoll(value, &end, 10);
-    if (end == value || *end || errno || n < row->min || n > row->max)
-        return err_set(e, ERR_USAGE, "%s is a number from %lld to %lld, not '%.50s'", row->name, row->min, row->max,
-                       value);
+    if (end == value || *end || errno || n < row->min || n > row->max) {
+        err_set(e, ERR_USAGE, "%s is a number from %lld to %lld, not '%.50s'", row->name, row->min, row->max, value);
+        if (strcmp(row->name, "rows") == 0)
+            err_hint(e, "%%export FILE SELECT ... writes all rows of a query");
+        return false;
+    }
     *to = n;
     return true;
 }
@@ -76,9 +79,9 @@ bool settings_put(struct settings *s, const char *name, const char *value, struc
     const char *near = args_nearest(name, strlen(name), names);
     err_set(e, ERR_USAGE, "there is no setting '%.100s'", name);
     if (near)
-        err_hint(e, "did you mean %s? %%set lists them", near);
+        err_hint(e, "did you mean %s? %%set lists them; a variable is set with =", near);
     else
-        err_hint(e, "%%set lists them");
+        err_hint(e, "%%set lists them; a variable is set with =: %%set %.50s = VALUE", name);
     return false;
 }
 

@@ -5,12 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/xalloc.h"
 #include "pg/exec.h"
 
-enum { IDLE_S = 60, CONNECT_MS = 5000 };
+enum { IDLE_MS = 20000, CONNECT_MS = 5000 };
 
 enum { HOST, PORT, DBNAME, USER, PASSWORD, SSLMODE, SSLROOTCERT, PARTS };
 static const char *const keywords[PARTS] = {"host", "port", "dbname", "user", "password", "sslmode", "sslrootcert"};
@@ -18,7 +18,8 @@ static const char *const keywords[PARTS] = {"host", "port", "dbname", "user", "p
 /* What a login needs. Texts are owned, "" and NULL are nothing. */
 struct login {
     char *conninfo, *part[PARTS], *path;
-    int pid; /* of the session it was taken from */
+    char *server; /* "host:port" as the session it was taken from says */
+    int pid;      /* … of that session's backend */
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -38,6 +39,7 @@ static void login_release(struct login *l)
         xfree_secret(l->part[i]);
     xfree_secret(l->conninfo);
     free(l->path);
+    free(l->server);
     *l = (struct login){0};
 }
 
@@ -89,13 +91,15 @@ static void copy_login(const struct login *from, struct login *to)
 
 static void wait_locked(struct pg_conn *conn, bool *idle)
 {
-    struct timespec end;
-    clock_gettime(CLOCK_MONOTONIC, &end);
-    end.tv_sec += IDLE_S;
-    int rc = 0;
-    while (!side.next && !side.stop && !(conn && side.fresh) && rc == 0)
-        rc = conn ? pthread_cond_timedwait(&side.changed, &lock, &end) : pthread_cond_wait(&side.changed, &lock);
-    *idle = rc != 0 || side.fresh;
+    int64_t end = clock_mono_ms() + IDLE_MS;
+    bool early = true;
+    while (!side.next && !side.stop && !(conn && side.fresh) && early) {
+        if (conn)
+            early = clock_cond_until(&side.changed, &lock, end);
+        else
+            pthread_cond_wait(&side.changed, &lock);
+    }
+    *idle = !early || side.fresh;
 }
 
 /* Everything but the question itself is done with the lock held. */
@@ -162,11 +166,7 @@ static bool start_locked(void)
         return true;
     if (!cancel_init(&side.cancel, &e))
         return false;
-    pthread_condattr_t monotonic;
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&side.changed, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    clock_cond_init(&side.changed);
     side.stop = false;
     side.running = pthread_create(&side.thread, NULL, serve, NULL) == 0;
     if (!side.running) {
@@ -180,15 +180,8 @@ static bool start_locked(void)
 
 bool side_ask(struct side_question *q, int ms)
 {
-    struct timespec end;
     struct side_question *old = NULL;
-    clock_gettime(CLOCK_MONOTONIC, &end);
-    end.tv_sec += ms / 1000;
-    end.tv_nsec += ms % 1000 * 1000000L;
-    if (end.tv_nsec >= 1000000000L) {
-        end.tv_sec++;
-        end.tv_nsec -= 1000000000L;
-    }
+    int64_t end = clock_mono_ms() + ms;
     pthread_mutex_lock(&lock);
     q->holders = 1;
     q->answered = false;
@@ -201,9 +194,8 @@ bool side_ask(struct side_question *q, int ms)
         if (side.asking)
             cancel_fire(&side.cancel);
         pthread_cond_broadcast(&side.changed);
-        int rc = 0;
-        while (rc == 0 && q->holders == 2)
-            rc = pthread_cond_timedwait(&side.changed, &lock, &end);
+        while (q->holders == 2 && clock_cond_until(&side.changed, &lock, end))
+            continue;
         ok = q->answered;
     }
     pthread_mutex_unlock(&lock);
@@ -235,6 +227,8 @@ static char *read_path(struct connection *c)
     return path;
 }
 
+static char *server_of(const struct connection *c) { return xasprintf("%s:%s", pg_host(c->pg), pg_port(c->pg)); }
+
 void side_note(struct session *s, const char *code, size_t len)
 {
     struct connection *c = s->current && pg_alive(s->current->pg) ? s->current : NULL;
@@ -248,6 +242,7 @@ void side_note(struct session *s, const char *code, size_t len)
     struct login old = {0}, fresh = {.pid = pid, .path = path};
     if (c && !same) {
         fresh.conninfo = c->conninfo ? xstrdup(c->conninfo) : NULL;
+        fresh.server = server_of(c);
         for (int i = 0; i < PARTS; i++)
             fresh.part[i] = pg_option(c->pg, keywords[i]);
     }
@@ -292,4 +287,14 @@ void side_forget(void)
     pthread_mutex_unlock(&lock);
     if (last)
         left->drop(left);
+}
+
+bool side_sees(const struct connection *c)
+{
+    char *server = pg_alive(c->pg) ? server_of(c) : NULL;
+    pthread_mutex_lock(&lock);
+    bool same = server && side.login.server && strcmp(server, side.login.server) == 0;
+    pthread_mutex_unlock(&lock);
+    free(server);
+    return same;
 }

@@ -1,7 +1,8 @@
 /*
  * The side connection: a second session of the current connection, for what must not disturb the user's own. Tab and
  * Shift-Tab ask there, so they work while a cell runs and in a failed transaction; what is not committed is not seen there.
- * Opened at the first need in a thread of its own, closed when it was idle for a minute. One for the process.
+ * Opened at the first need in a thread of its own, closed when it was idle for 20 seconds (a database that is copied or
+ * renamed must have no other session). One for the process.
  */
 #ifndef MAGICS_SIDE_H
 #define MAGICS_SIDE_H
@@ -32,5 +33,8 @@ struct side_question {
  * that is still asked. Any thread. */
 bool side_ask(struct side_question *q, int ms);
 void side_drop(struct side_question *q);
+
+/* Would the side connection see the session of c: is it on the same server? Cell thread. */
+bool side_sees(const struct connection *c);
 
 #endif

@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/utf8.h"
+#include "base/xalloc.h"
 #include "cell/split.h"
 #include "cell/sqllex.h"
 #include "cell/sqlword.h"
@@ -17,8 +18,11 @@
 #include "magics/bind.h"
 #include "magics/connect.h"
 #include "magics/deadline.h"
+#include "magics/interp.h"
 #include "magics/waiting.h"
 #include "pg/exec.h"
+
+enum { HEAD_START_MS = 50 };
 
 struct running {
     struct magic_ctx *ctx;
@@ -47,6 +51,12 @@ void statement_show(struct magic_ctx *ctx, struct table *t)
 {
     struct sink as_result = {.self = ctx->out, .interactive = ctx->out->interactive, .show = show_as_result};
     sink_table(ctx->last ? &as_result : ctx->out, t);
+}
+
+void statement_show_kept(struct magic_ctx *ctx, struct table *t)
+{
+    last_result_table(&ctx->session->last, t);
+    statement_show(ctx, t);
 }
 
 /* psql prints the tag of what returned rows only when it also changed something. */
@@ -188,24 +198,57 @@ static void name_types(struct running *r, struct connection *c)
         r->table.columns[i].type = arena_strdup(&r->table.arena, pg_type_name(c->pg, r->types[i], r->mods[i]));
 }
 
+static struct pg_rows callbacks(struct running *r)
+{
+    return (struct pg_rows){.self = r, .columns = on_columns, .row = on_row, .done = on_done,
+                            .copy_in = on_copy_in, .copy_out = on_copy_out, .tick = on_tick};
+}
+
 static bool run(struct running *r, struct connection *c, const char *sql, size_t len, struct err *e)
 {
     struct bound b;
-    struct pg_rows rows = {.self = r, .columns = on_columns, .row = on_row, .done = on_done,
-                           .copy_in = on_copy_in, .copy_out = on_copy_out, .tick = on_tick};
+    struct pg_rows rows = callbacks(r);
     if (!connect_ensure(r->ctx, c, e))
         return false;
     if (!bind_variables(r->ctx->arena, &r->ctx->session->variables, sql, len, &b, e))
         return false;
-    waiting_begin(&r->waiting, r->ctx->out, r->ctx->session, c);
+    waiting_begin(&r->waiting, r->ctx->out, c);
     bool ok = statement_exec(r->ctx, c, &b, &rows, r->settings->timeout, e);
     waiting_end(&r->waiting);
-    if (ok)
+    if (ok) {
         name_types(r, c);
-    else
+        savepoints_follow(&c->savepoints, b.sql, strlen(b.sql));
+    } else {
         bind_explain(&b, sql, len, e);
+    }
     connect_used(c, ok, e);
     return ok;
+}
+
+/* The rows, or what the command says. */
+static void show_result(struct running *r)
+{
+    struct magic_ctx *ctx = r->ctx;
+    if (r->has_table) {
+        last_result_keep(&ctx->session->last, r->table.more);
+        statement_show(ctx, &r->table);
+    }
+    if (!r->copied_out && tag_is_shown(r->tag, r->has_table))
+        sink_printf(ctx->out, "%s\n", r->tag);
+}
+
+/* A deadlock is told in process numbers, which nobody knows by heart. */
+static void name_processes(const struct session *s, struct err *e)
+{
+    if (strcmp(e->sqlstate, "40P01") != 0)
+        return;
+    for (const struct connection *c = s->connections; c; c = c->next) {
+        char process[32];
+        snprintf(process, sizeof process, "rocess %d ", pg_backend_pid(c->pg));
+        size_t used = strlen(e->context);
+        if (strstr(e->detail, process))
+            snprintf(e->context + used, sizeof e->context - used, "%sp%sis connection %.63s", used ? "\n" : "", process, c->alias);
+    }
 }
 
 bool statement_run(struct magic_ctx *ctx, struct connection *c, const char *sql, size_t len, const struct cell_data *data,
@@ -219,14 +262,11 @@ bool statement_run(struct magic_ctx *ctx, struct connection *c, const char *sql,
     if (!ok) {
         place_error(ctx, sql, len, e);
         place_data_error(ctx, data, e);
+        name_processes(ctx->session, e);
         ctx->advice = advice_on(ctx->arena, c, sql, len, e);
     }
-    if (ok && r.has_table)
-        last_result_keep(&ctx->session->last, r.table.more);
-    if (ok && r.has_table)
-        statement_show(ctx, &r.table);
-    if (ok && !r.copied_out && tag_is_shown(r.tag, r.has_table))
-        sink_printf(ctx->out, "%s\n", r.tag);
+    if (ok)
+        show_result(&r);
     if (ok && had_failed && strcmp(r.tag, "ROLLBACK") == 0 && sql_transaction(sql, len) == SQL_TX_COMMIT)
         sink_warn(ctx->out, "Nothing of the transaction was kept: a statement in it had failed, so it could only be "
                             "undone.\n");
@@ -236,11 +276,92 @@ bool statement_run(struct magic_ctx *ctx, struct connection *c, const char *sql,
     return ok;
 }
 
+bool statement_send(struct magic_ctx *ctx, struct connection *c, const char *sql, size_t len, const struct settings *s,
+                    struct err *e)
+{
+    struct bound b;
+    bool ok = connect_ensure(ctx, c, e) && bind_variables(ctx->arena, &ctx->session->variables, sql, len, &b, e) &&
+              pg_send(c->pg, b.sql, b.params, b.n_params, ctx->cancel, e);
+    if (!ok) {
+        place_error(ctx, sql, len, e);
+        return false;
+    }
+    c->background = xstrndup(sql, len);
+    c->background_rows = s->rows;
+    pg_sent_ready(c->pg, HEAD_START_MS, ctx->cancel);
+    return !cancel_fired(ctx->cancel) || statement_collect(ctx, c, e); /* Stop: it shall not go on unseen */
+}
+
+/* Which statement it was: the cell that is shown with the error is another one. */
+static void name_background(const struct connection *c, struct err *e)
+{
+    enum { SHOWN = 200 };
+    char line[SHOWN + 4], *hidden = interp_redact(c->background, strlen(c->background));
+    size_t n = 0;
+    for (const char *at = hidden ? hidden : c->background; *at && n < SHOWN; at++) {
+        bool blank = strchr(" \t\r\n", *at) != NULL;
+        if (!blank || (n > 0 && line[n - 1] != ' '))
+            line[n++] = blank ? ' ' : *at;
+    }
+    line[n] = '\0';
+    free(hidden);
+    e->position = 0;
+    size_t used = strlen(e->context);
+    snprintf(e->context + used, sizeof e->context - used, "%sin the background of connection %.63s: %s", used ? "\n" : "",
+             c->alias, line);
+}
+
+bool statement_collect(struct magic_ctx *ctx, struct connection *c, struct err *e)
+{
+    static const struct cell_data no_data;
+    struct settings s = ctx->session->settings;
+    struct running r = {.ctx = ctx, .settings = &s, .data = &no_data};
+    struct pg_rows rows = callbacks(&r);
+    s.rows = c->background_rows;
+    waiting_begin(&r.waiting, ctx->out, c);
+    bool ok = pg_collect(c->pg, &rows, ctx->cancel, e);
+    waiting_end(&r.waiting);
+    if (ok) {
+        name_types(&r, c);
+        savepoints_follow(&c->savepoints, c->background, strlen(c->background));
+    }
+    connect_used(c, ok, e);
+    if (!ok) {
+        interp_redact_err(c->background, strlen(c->background), e); /* the cell, which is asked later, is another one */
+        name_processes(ctx->session, e);
+        name_background(c, e);
+    } else {
+        show_result(&r);
+    }
+    xfree_secret(c->background);
+    c->background = NULL;
+    finish_table(&r);
+    return ok;
+}
+
 static bool open_error(struct magic_ctx *ctx, const char *at, struct err *e)
 {
     err_set(e, ERR_SYNTAX, "a quote or a comment is not closed");
     cell_place(ctx->cell, ctx->cell_len, (size_t)(at - ctx->cell), &e->line, &e->column);
     return false;
+}
+
+bool statement_given(struct magic_ctx *ctx, const struct args *args, const char *who, const char **sql, size_t *len, struct err *e)
+{
+    const char *rest = args_get(args, "sql");
+    *sql = ctx->body;
+    *len = ctx->body_len;
+    if (ctx->body && rest) {
+        err_set(e, ERR_USAGE, "%%%s takes its SQL from the lines below", who);
+        e->line = ctx->line;
+        e->column = ctx->column;
+        return false;
+    }
+    if (rest) { /* it ends the arguments, so it is their tail */
+        *len = strlen(rest);
+        *sql = ctx->args + ctx->args_len - *len;
+    }
+    return true;
 }
 
 bool statement_single(struct magic_ctx *ctx, const char *who, const char **sql, size_t *len, struct err *e)
@@ -267,6 +388,21 @@ void statement_place(struct magic_ctx *ctx, const struct bound *b, const char *s
 {
     bind_explain(b, sql, len, e);
     place_error(ctx, sql, len, e);
+}
+
+bool statement_feed(struct magic_ctx *ctx, const char *on, const char *who, const char *sql, size_t len, const struct pg_rows *rows,
+                    struct err *e)
+{
+    struct bound b;
+    struct connection *c = session_connection(ctx->session, on, e);
+    if (!c || !statement_single(ctx, who, &sql, &len, e) || !connect_ensure(ctx, c, e))
+        return false;
+    bool ok = bind_variables(ctx->arena, &ctx->session->variables, sql, len, &b, e) &&
+              statement_exec(ctx, c, &b, rows, ctx->session->settings.timeout, e);
+    if (!ok)
+        statement_place(ctx, &b, sql, len, e);
+    connect_used(c, ok, e);
+    return ok;
 }
 
 bool statement_run_all(struct magic_ctx *ctx, struct connection *c, const char *text, size_t len,

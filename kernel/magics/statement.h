@@ -6,6 +6,7 @@
 #include <stddef.h>
 
 #include "base/err.h"
+#include "cell/args.h"
 #include "cell/split.h"
 #include "magics/magic.h"
 #include "magics/bind.h"
@@ -21,6 +22,16 @@ bool statement_run_all(struct magic_ctx *ctx, struct connection *c, const char *
                        const struct settings *s,
                        struct err *e);
 
+/* Give one statement to the server and do not wait for it: until statement_collect the connection takes no other. What
+ * the server does at once (locks that it takes or waits for) has begun when this returns. */
+bool statement_send(struct magic_ctx *ctx, struct connection *c, const char *sql, size_t len, const struct settings *s,
+                    struct err *e);
+/* Wait for it and show what came of it, as statement_run. ctx->cancel ends the statement, not only the wait. */
+bool statement_collect(struct magic_ctx *ctx, struct connection *c, struct err *e);
+
+/* What a magic such as "%sql" (`who`) was given: the argument "sql", which is the raw rest of its line, or the lines below
+ * it, but not both. A slice of ctx->cell, which places of errors need; *sql NULL: neither. */
+bool statement_given(struct magic_ctx *ctx, const struct args *args, const char *who, const char **sql, size_t *len, struct err *e);
 /* *sql, *len: a slice of ctx->cell that must hold one statement; becomes its bytes. `who` is for the error. */
 bool statement_single(struct magic_ctx *ctx, const char *who, const char **sql, size_t *len, struct err *e);
 /* The error of a bound statement, which was not run by statement_run, in terms of the cell. */
@@ -30,7 +41,14 @@ void statement_place(struct magic_ctx *ctx, const struct bound *b, const char *s
 bool statement_exec(struct magic_ctx *ctx, struct connection *c, const struct bound *b, const struct pg_rows *rows,
                     long long timeout, struct err *e);
 
+/* One statement of the cell on connection `on` (NULL: the current one), with the session's variables and time limit. Rows go to
+ * the callbacks, nothing is shown; *e carries the place in the cell. */
+bool statement_feed(struct magic_ctx *ctx, const char *on, const char *who, const char *sql, size_t len, const struct pg_rows *rows,
+                    struct err *e);
+
 /* A table as the cell's result when nothing follows it, else as a display. */
 void statement_show(struct magic_ctx *ctx, struct table *t);
+/* The same for what a magic has measured: it is also the last result, for %export, %plot and Python's _sqldf. */
+void statement_show_kept(struct magic_ctx *ctx, struct table *t);
 
 #endif

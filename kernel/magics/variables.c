@@ -125,7 +125,7 @@ const char *variables_type_name(unsigned type)
     return other;
 }
 
-static unsigned array_of(unsigned type)
+unsigned variables_array_of(unsigned type)
 {
     for (size_t i = 0; i < ARRAY_LEN(types); i++) {
         if (types[i].type == type)
@@ -149,7 +149,7 @@ static unsigned common_type(const struct result_copy *r)
         if (r->oids[i] != r->oids[0])
             return TEXT_ARRAY;
     }
-    return array_of(r->oids[0]);
+    return variables_array_of(r->oids[0]);
 }
 
 static bool put_array(struct variables *v, const char *name, const struct result_copy *r, struct err *e)
@@ -181,7 +181,7 @@ bool variables_put_result(struct variables *v, const char *name, const struct re
     if (r->n_rows != 1 && r->n_columns != 1) {
         err_set(e, ERR_INVALID_STATE, "%zu rows of %zu columns do not fit into the variable '%s'", r->n_rows,
                 r->n_columns, name);
-        err_hint(e, "one value, one row or one column does");
+        err_hint(e, "one value, one row or one column does; Python cells find the whole last result in _sqldf");
         return false;
     }
     if (r->n_rows != 1 || r->n_columns != 1)

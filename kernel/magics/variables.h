@@ -39,6 +39,8 @@ bool variables_put_literal(struct variables *v, const char *name, const char *te
                            struct err *e);
 /* What a result holds: one value, or an array of a row or of a column. ERR_INVALID_STATE when it is none of these. */
 bool variables_put_result(struct variables *v, const char *name, const struct result_copy *r, struct err *e);
+/* The type of an array of such values. */
+unsigned variables_array_of(unsigned type);
 /* Names of the types that a variable can have, for display. */
 const char *variables_type_name(unsigned type);
 void variables_release(struct variables *v);

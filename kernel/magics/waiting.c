@@ -34,9 +34,9 @@ static void drop(struct side_question *q)
     free(mine);
 }
 
-void waiting_begin(struct waiting *w, struct sink *out, const struct session *s, const struct connection *c)
+void waiting_begin(struct waiting *w, struct sink *out, const struct connection *c)
 {
-    *w = (struct waiting){.pid = c == s->current ? pg_backend_pid(c->pg) : 0};
+    *w = (struct waiting){.pid = side_sees(c) ? pg_backend_pid(c->pg) : 0};
     snprintf(w->label, sizeof w->label, "%.50s", c->alias);
     progress_open(&w->progress, out, w->label);
 }

@@ -15,7 +15,7 @@ struct waiting {
     char label[64];
 };
 
-void waiting_begin(struct waiting *w, struct sink *out, const struct session *s, const struct connection *c);
+void waiting_begin(struct waiting *w, struct sink *out, const struct connection *c);
 /* A row has come. Cheap. */
 void waiting_row(struct waiting *w);
 /* Nothing has come for half a second (struct pg_rows, tick). */

@@ -9,7 +9,21 @@
 
 #include "base/clock.h"
 #include "base/xalloc.h"
+#include "pg/exec.h"
 #include "pg/internal.h"
+
+enum { CANCEL_AT_CLOSE_MS = 2000 };
+
+/* A server that crashes or stops in immediate mode says so with a warning, and hangs up. */
+static void note_last_words(struct pg_conn *conn, const PGresult *res)
+{
+    const char *state = PQresultErrorField(res, PG_DIAG_SQLSTATE);
+    if (!state || strncmp(state, "57P0", 4) != 0)
+        return;
+    err_init(&conn->last_words);
+    pg_result_err(res, &conn->last_words);
+    conn->last_words.code = ERR_CONNECT;
+}
 
 /* libpq hands over notices while it reads. A FATAL one on an idle connection is the reason for its end: kept for
  * pg_lost, because the result that follows has no SQLSTATE. */
@@ -23,10 +37,13 @@ static void on_notice(void *self, const PGresult *res)
     if (strcmp(severity, "FATAL") == 0 || strcmp(severity, "PANIC") == 0) {
         err_init(&conn->farewell);
         pg_result_err(res, &conn->farewell);
-    } else if (conn->notice) {
+        return;
+    }
+    if (strcmp(severity, "WARNING") == 0)
+        note_last_words(conn, res);
+    if (conn->notice)
         conn->notice(conn->notice_self, severity, text, PQresultErrorField(res, PG_DIAG_MESSAGE_DETAIL),
                      PQresultErrorField(res, PG_DIAG_MESSAGE_HINT));
-    }
 }
 
 static bool finish_login(PGconn *pg, const struct pg_keywords *k, struct cancel *c, struct err *e)
@@ -41,7 +58,7 @@ static bool finish_login(PGconn *pg, const struct pg_keywords *k, struct cancel 
         if (!cancel_poll(c, PQsocket(pg), events, left > 0 ? (int)left : 0, e)) {
             if (e->code == ERR_TIMEOUT) {
                 err_init(e);
-                err_set(e, ERR_TIMEOUT, "the server did not complete the login within %d s", k->timeout_ms / 1000);
+                err_set(e, ERR_TIMEOUT, "the server did not complete the login within %.3g s", k->timeout_ms / 1000.0);
             }
             return false;
         }
@@ -50,6 +67,32 @@ static bool finish_login(PGconn *pg, const struct pg_keywords *k, struct cancel 
             return pg_connect_err(pg, k, e);
     }
     return true;
+}
+
+static bool log_in(struct pg_conn *conn, const struct pg_keywords *k, struct cancel *c, struct err *e)
+{
+    conn->pg = PQconnectStartParams(k->names, k->values, 0);
+    if (!conn->pg)
+        bug("out of memory for a connection");
+    PQsetNoticeReceiver(conn->pg, on_notice, conn);
+    /* Only so does libpq show the SQLSTATE of a refused login. */
+    PQsetErrorVerbosity(conn->pg, PQERRORS_VERBOSE);
+    if (!finish_login(conn->pg, k, c, e))
+        return false;
+    PQsetErrorVerbosity(conn->pg, PQERRORS_DEFAULT);
+    PQsetnonblocking(conn->pg, 1);
+    return true;
+}
+
+/* As PgBouncer is configured when nobody configures it: it refuses what is not in its short list. */
+static bool log_in_bare(struct pg_conn *conn, struct pg_keywords *k, struct cancel *c, struct err *e)
+{
+    if (!pg_keywords_strip(k, e))
+        return false;
+    PQfinish(conn->pg);
+    err_init(e);
+    conn->bare = true;
+    return log_in(conn, k, c, e) && pg_run_within(conn, pg_bare_sql, k->timeout_ms, e);
 }
 
 struct pg_conn *pg_open(const struct pg_params *p, struct cancel *c, struct err *e)
@@ -61,20 +104,12 @@ struct pg_conn *pg_open(const struct pg_params *p, struct cancel *c, struct err 
     }
     struct pg_conn *conn = xcalloc(1, sizeof *conn);
     arena_init(&conn->arena);
-    conn->pg = PQconnectStartParams(k.names, k.values, 0);
-    if (!conn->pg)
-        bug("out of memory for a connection");
-    PQsetNoticeReceiver(conn->pg, on_notice, conn);
-    /* Only so does libpq show the SQLSTATE of a refused login. */
-    PQsetErrorVerbosity(conn->pg, PQERRORS_VERBOSE);
-    bool ok = finish_login(conn->pg, &k, c, e);
+    bool ok = log_in(conn, &k, c, e) || log_in_bare(conn, &k, c, e);
     pg_keywords_release(&k);
     if (!ok) {
         pg_close(conn);
         return NULL;
     }
-    PQsetErrorVerbosity(conn->pg, PQERRORS_DEFAULT);
-    PQsetnonblocking(conn->pg, 1);
     return conn;
 }
 
@@ -88,7 +123,10 @@ void pg_close(struct pg_conn *conn)
 {
     if (!conn)
         return;
+    if (conn->sent && PQstatus(conn->pg) == CONNECTION_OK)
+        pg_stop_sent(conn, CANCEL_AT_CLOSE_MS); /* the server would go on, and keep its locks */
     pg_hang_up(conn);
+    pg_prepared_forget(conn);
     free(conn->types);
     arena_release(&conn->arena);
     free(conn);
@@ -115,6 +153,10 @@ enum pg_tx pg_tx_state(const struct pg_conn *conn)
 bool pg_alive(const struct pg_conn *conn)
 {
     struct pollfd p = {.fd = PQsocket(conn->pg), .events = POLLIN};
+    if (conn->sent) { /* what comes belongs to its statement, may be long, and is read by pg_collect alone */
+        p.events = POLLRDHUP;
+        return PQstatus(conn->pg) == CONNECTION_OK && poll(&p, 1, 0) != 1;
+    }
     /* An end that came while nobody was reading shows as readable input: the farewell, then the end of the stream. */
     while (PQstatus(conn->pg) == CONNECTION_OK && poll(&p, 1, 0) == 1) {
         if (!PQconsumeInput(conn->pg))

@@ -43,7 +43,8 @@ static inline void pg_forget_redirects(void)
 const char *pg_system_roots(struct err *e);
 
 /* Connect. The session gets: client_encoding UTF8, DateStyle ISO, IntervalStyle postgres, TimeZone UTC, bytea_output hex,
- * in the start-up packet (no extra round trip). Errors: ERR_LOGIN (28000 and 28P01 alike, sqlstate set), ERR_CONNECT,
+ * in the start-up packet (no extra round trip). A pooler that refuses those is asked again without them, and DateStyle and TimeZone
+ * are SET then. Errors: ERR_LOGIN (28000 and 28P01 alike, sqlstate set), ERR_CONNECT,
  * ERR_TIMEOUT, ERR_CANCELLED, ERR_CONFIG for a conninfo that cannot be read. NULL on failure. */
 struct pg_conn *pg_open(const struct pg_params *p, struct cancel *c, struct err *e);
 void pg_close(struct pg_conn *conn); /* NULL is fine */

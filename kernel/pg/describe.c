@@ -130,7 +130,7 @@ bool pg_describe_relations(struct pg_conn *conn, const char *shown, const struct
     if (ok && f.too_many)
         ok = err_set(e, ERR_TOO_BIG, "more than %d relations fit '%s'", RELATIONS_MAX, shown);
     if (ok && f.n == 0) {
-        ok = err_set(e, ERR_NOT_FOUND, "no relation is named \"%s\"", shown);
+        ok = err_set(e, ERR_NOT_FOUND, strpbrk(shown, "*?") ? "no relation fits \"%s\"" : "no relation is named \"%s\"", shown);
         err_hint(e, "\\dt lists the tables; names are lower case unless quoted, and may need their schema: "
                     "schema.name");
     }

@@ -6,158 +6,20 @@
 
 #include <ctype.h>
 #include <libpq-fe.h>
-#include <netinet/in.h>
-#include <linux/tcp.h>
 #include <poll.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #include "base/clock.h"
 #include "base/xalloc.h"
+#include "pg/exec_parts.h"
 #include "pg/internal.h"
 #include "pg/pool_parts.h"
 
-enum {
-    COLUMNS_MAX = 1664,            /* PostgreSQL's own limit of a result */
-    ROW_BYTES_MAX = 64 << 20,      /* libpq holds a whole row in memory */
-    TICK_MS = 500,
-    CANCEL_SEND_MS = 3000,         /* for one cancel request */
-    CANCEL_AGAIN_MS = 250,         /* a request that came before the statement began is lost, so it is repeated */
-    CANCEL_SILENCE_MS = 5000       /* no byte for so long after a cancel: the server is not coming back */
-};
-
-struct run {
-    struct pg_conn *conn;
-    const struct pg_rows *rows;
-    struct cancel *cancel;
-    int silence_ms;       /* give up when nothing comes for so long; -1: never */
-    struct err *e;
-    struct pg_column *columns;
-    struct pg_value *values;
-    size_t n_columns;
-    bool described;       /* columns of the current result were handed out */
-    bool stopped;         /* the row callback has enough */
-    bool may_cancel_rest; /* nothing is lost when the rest of this statement is cancelled */
-    bool cancelling;      /* a cancel request is out */
-    bool interrupted;     /* … because the token fired */
-    bool completed;       /* a result came to its end */
-    bool over;            /* the connection was given up */
-    size_t reads;         /* since the last result */
-    uint64_t received;    /* bytes on the socket at the first of them */
-    int64_t heard_ms;
-};
-
-static bool give_up(struct run *r, enum err_code code, const char *text)
-{
-    err_set(r->e, code, "%s", text);
-    err_hint(r->e, "connect again with %%connect; an open transaction was rolled back");
-    pg_hang_up(r->conn);
-    r->over = true;
-    return false;
-}
-
-static bool request_cancel(struct run *r)
-{
-    r->cancelling = true;
-    if (pg_request_cancel(r->conn, CANCEL_SEND_MS))
-        return true;
-    if (!pg_alive(r->conn))
-        return true; /* the reader finds out */
-    return give_up(r, r->interrupted ? ERR_CANCELLED : ERR_CONNECT,
-                   "the server did not take the cancel request; the connection was closed");
-}
-
-static bool begin_cancel(struct run *r)
-{
-    r->heard_ms = clock_mono_ms();
-    return r->cancelling || request_cancel(r);
-}
-
-/* Wait for input (and room for output) while a cancel is out. */
-static bool wait_cancelled(struct run *r, int fd, short events)
-{
-    struct err e;
-    err_init(&e);
-    if (cancel_poll(NULL, fd, events, CANCEL_AGAIN_MS, &e))
-        return true;
-    if (clock_mono_ms() - r->heard_ms > CANCEL_SILENCE_MS)
-        return give_up(r, r->interrupted ? ERR_CANCELLED : ERR_CONNECT,
-                       "the server does not react to the cancel request; the connection was closed");
-    return request_cancel(r);
-}
-
-static bool wait_input(struct run *r, bool flush_pending)
-{
-    int fd = PQsocket(r->conn->pg);
-    short events = (short)(POLLIN | (flush_pending ? POLLOUT : 0));
-    if (!r->cancelling) {
-        struct err e;
-        err_init(&e);
-        bool ticks = r->silence_ms < 0 && r->rows && r->rows->tick;
-        if (cancel_poll(r->cancel, fd, events, ticks ? TICK_MS : r->silence_ms, &e))
-            return true;
-        if (ticks && e.code == ERR_TIMEOUT) {
-            r->rows->tick(r->rows->self);
-            return true; /* whoever waits looks again */
-        }
-        if (e.code != ERR_CANCELLED)
-            return give_up(r, e.code, e.text);
-        r->interrupted = true;
-        return begin_cancel(r);
-    }
-    return wait_cancelled(r, fd, events);
-}
-
-/* Bytes that came in on a TCP connection so far; false on a unix socket, which does not count. */
-static bool received(int fd, uint64_t *bytes)
-{
-    struct tcp_info info = {0};
-    socklen_t len = sizeof info;
-    *bytes = 0;
-    if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) != 0 ||
-        len < offsetof(struct tcp_info, tcpi_bytes_received) + sizeof info.tcpi_bytes_received)
-        return false;
-    *bytes = info.tcpi_bytes_received;
-    return true;
-}
-
-/* Read what is there. A row arrives as one message, which libpq keeps whole and which cannot be skipped in part: one
- * that grows past the cap ends the connection. (On a unix socket it is refused when it is complete, see give_rows.) */
-static bool consume(struct run *r)
-{
-    int fd = PQsocket(r->conn->pg);
-    uint64_t now;
-    r->heard_ms = clock_mono_ms();
-    if (received(fd, &now)) {
-        if (r->reads++ == 0)
-            r->received = now;
-        else if (now - r->received > ROW_BYTES_MAX)
-            return give_up(r, ERR_TOO_BIG, "a row is larger than 64 MiB; the connection was closed");
-    }
-    PQconsumeInput(r->conn->pg); /* a failure becomes a result */
-    return true;
-}
-
-/* Until a result can be had without blocking. */
-static bool pump(struct run *r)
-{
-    PGconn *pg = r->conn->pg;
-    if (!r->interrupted && cancel_fired(r->cancel)) {
-        r->interrupted = true;
-        if (!begin_cancel(r))
-            return false;
-    }
-    for (;;) {
-        int pending = PQflush(pg);
-        if (!PQisBusy(pg))
-            break;
-        if (!wait_input(r, pending == 1) || !consume(r))
-            return false;
-    }
-    return true;
-}
+enum { COLUMNS_MAX = 1664 }; /* PostgreSQL's own limit of a result */
 
 static bool describe(struct run *r, const PGresult *res)
 {
@@ -167,7 +29,7 @@ static bool describe(struct run *r, const PGresult *res)
         r->n_columns = 0;
         r->stopped = true;
         err_set(r->e, ERR_TOO_BIG, "the result has more than %d columns", COLUMNS_MAX);
-        return begin_cancel(r);
+        return exec_begin_cancel(r);
     }
     r->columns = xreallocarray(r->columns, r->n_columns, sizeof *r->columns);
     r->values = xreallocarray(r->values, r->n_columns, sizeof *r->values);
@@ -201,11 +63,11 @@ static bool give_rows(struct run *r, const PGresult *res)
         if (bytes > ROW_BYTES_MAX) { /* it came faster than it was counted */
             r->stopped = true;
             err_set(r->e, ERR_TOO_BIG, "a row is larger than 64 MiB");
-            return begin_cancel(r);
+            return exec_begin_cancel(r);
         }
         if (!r->rows->row(r->rows->self, r->values, r->n_columns)) {
             r->stopped = true;
-            if (r->may_cancel_rest && !begin_cancel(r))
+            if (r->may_cancel_rest && !exec_begin_cancel(r))
                 return false;
         }
     }
@@ -216,6 +78,7 @@ static void finish_result(struct run *r, const char *tag, bool has_rows)
 {
     r->completed = true;
     r->described = false;
+    pg_prepared_tag(r->conn, tag);
     if (r->conn->pooled)
         r->conn->touched |= pool_touched_by_tag(tag);
     if (r->rows && r->rows->done)
@@ -226,7 +89,7 @@ static bool end_copy(struct run *r, const char *why)
 {
     int sent;
     while ((sent = PQputCopyEnd(r->conn->pg, why)) == 0) {
-        if (!wait_input(r, true) || !consume(r))
+        if (!exec_wait_input(r, true) || !exec_consume(r))
             return false;
     }
     return true; /* what failed becomes a result */
@@ -236,7 +99,7 @@ static bool end_copy(struct run *r, const char *why)
 static bool drain(struct run *r)
 {
     while (PQflush(r->conn->pg) == 1) {
-        if (!wait_input(r, true) || !consume(r))
+        if (!exec_wait_input(r, true) || !exec_consume(r))
             return false;
     }
     return true;
@@ -284,7 +147,7 @@ static bool read_copy(struct run *r)
         err_set(r->e, ERR_NOT_IMPLEMENTED, "COPY ... TO STDOUT has no reader here");
         err_hint(r->e, "run it in a plain cell, or use SELECT to see the rows");
     }
-    if (!taken && !begin_cancel(r))
+    if (!taken && !exec_begin_cancel(r))
         return false;
     for (;;) {
         char *line = NULL;
@@ -292,7 +155,7 @@ static bool read_copy(struct run *r)
         if (n > 0 && taken && !r->interrupted && !r->rows->copy_out(r->rows->self, line, (size_t)n, r->e)) {
             taken = false;
             r->stopped = true;
-            if (!begin_cancel(r)) {
+            if (!exec_begin_cancel(r)) {
                 PQfreemem(line);
                 return false;
             }
@@ -301,8 +164,8 @@ static bool read_copy(struct run *r)
         if (n < 0)
             return true;
         if (n > 0)
-            r->reads = 0;
-        else if (!wait_input(r, PQflush(r->conn->pg) == 1) || !consume(r))
+            exec_starts_anew(r);
+        else if (!exec_wait_input(r, PQflush(r->conn->pg) == 1) || !exec_consume(r))
             return false;
     }
 }
@@ -311,6 +174,14 @@ static bool is_cancel(const PGresult *res)
 {
     const char *state = PQresultErrorField(res, PG_DIAG_SQLSTATE);
     return state && strcmp(state, "57014") == 0;
+}
+
+/* Says whether a statement had begun, which its SQLSTATE does not (prepared.c). */
+static void note_source(struct run *r, const PGresult *res)
+{
+    const char *function = PQresultErrorField(res, PG_DIAG_SOURCE_FUNCTION);
+    if (r->e->code == ERR_NONE)
+        snprintf(r->conn->failed_in, sizeof r->conn->failed_in, "%s", function ? function : "");
 }
 
 static bool take_result(struct run *r, const PGresult *res)
@@ -336,7 +207,7 @@ static bool take_result(struct run *r, const PGresult *res)
     case PGRES_COPY_OUT:
         return read_copy(r);
     case PGRES_COPY_BOTH:
-        return give_up(r, ERR_NOT_IMPLEMENTED, "replication commands are not offered; the connection was closed");
+        return exec_give_up(r, ERR_NOT_IMPLEMENTED, "replication commands are not offered; the connection was closed");
     case PGRES_NONFATAL_ERROR:
         return true;
     case PGRES_BAD_RESPONSE: case PGRES_FATAL_ERROR: case PGRES_PIPELINE_SYNC: case PGRES_PIPELINE_ABORTED:
@@ -349,6 +220,7 @@ static bool take_result(struct run *r, const PGresult *res)
         err_set(r->e, ERR_CANCELLED, "interrupted");
         memcpy(r->e->sqlstate, "57014", 6);
     } else {
+        note_source(r, res);
         pg_result_err(res, r->e);
     }
     return true;
@@ -381,42 +253,40 @@ static bool only_reads(const char *sql)
     return known;
 }
 
-static bool start(struct pg_conn *conn, const char *sql, const char *const *params, const unsigned *types,
-                  size_t n_params, struct err *e)
+static int send_request(PGconn *pg, const struct pg_request *q)
 {
-    if (n_params > 65535)
-        return err_set(e, ERR_TOO_BIG, "a statement takes at most 65535 parameters, not %zu", n_params);
-    if (PQtransactionStatus(conn->pg) == PQTRANS_ACTIVE)
-        return err_set(e, ERR_CONFLICT, "the connection is busy with another statement");
-    if (conn->pooled)
-        conn->touched |= pool_touched_by_text(sql);
-    int sent = n_params == 0 ? PQsendQuery(conn->pg, sql)
-                             : PQsendQueryParams(conn->pg, sql, (int)n_params, types, params, NULL, NULL, 0);
-    if (!sent)
-        return pg_lost(conn, e);
-    if (!PQsetSingleRowMode(conn->pg))
-        bug("libpq refused single-row mode");
-    return true;
+    if (q->prepare)
+        return PQsendPrepare(pg, q->prepared, q->sql, (int)q->n, q->types);
+    if (q->prepared)
+        return PQsendQueryPrepared(pg, q->prepared, (int)q->n, q->values, NULL, NULL, 0);
+    return q->n == 0 ? PQsendQuery(pg, q->sql) : PQsendQueryParams(pg, q->sql, (int)q->n, q->types, q->values, NULL, NULL, 0);
 }
 
-/* NOTIFY messages that came along; libpq would keep them for ever. */
-static void hand_out_notifications(struct pg_conn *conn)
+static bool start(struct pg_conn *conn, const struct pg_request *q, struct err *e)
 {
-    for (PGnotify *n; (n = PQnotifies(conn->pg)); PQfreemem(n)) {
-        if (conn->notice)
-            conn->notice(conn->notice_self, "NOTIFY", n->relname, *n->extra ? n->extra : NULL, NULL);
-    }
+    if (q->n > 65535)
+        return err_set(e, ERR_TOO_BIG, "a statement takes at most 65535 parameters, not %zu", q->n);
+    if (conn->sent || PQtransactionStatus(conn->pg) == PQTRANS_ACTIVE)
+        return err_set(e, ERR_CONFLICT, "the connection is busy with another statement");
+    if (conn->pooled)
+        conn->touched |= pool_touched_by_text(q->sql);
+    atomic_store_explicit(&conn->idle_tx_us, 0, memory_order_relaxed);
+    if (!send_request(conn->pg, q))
+        return pg_lost(conn, e);
+    if (!q->prepare && !PQsetSingleRowMode(conn->pg))
+        bug("libpq refused single-row mode");
+    return true;
 }
 
 static void read_results(struct run *r)
 {
     for (;;) {
-        if (!pump(r))
+        if (!exec_pump(r))
             return;
         PGresult *res = PQgetResult(r->conn->pg);
         if (!res)
             break;
-        r->reads = 0;
+        exec_starts_anew(r);
         bool ok = take_result(r, res);
         PQclear(res);
         if (!ok)
@@ -429,104 +299,144 @@ static void read_results(struct run *r)
     }
 }
 
-static bool exec_typed(struct pg_conn *conn, const char *sql, const char *const *params, const unsigned *types,
-                       size_t n_params, const struct pg_rows *rows, int silence_ms, struct cancel *c, struct err *e)
+/* The pool's threads cannot ask libpq about a connection that a borrower uses, so its own thread leaves word. */
+static void note_idle_tx(struct pg_conn *conn)
 {
-    if (!cancel_check(c, e))
-        return false;
-    if (PQstatus(conn->pg) != CONNECTION_OK)
-        return pg_lost(conn, e);
-    struct run r = {.conn = conn, .rows = rows, .silence_ms = silence_ms, .cancel = c, .e = e};
-    r.may_cancel_rest = PQtransactionStatus(conn->pg) == PQTRANS_IDLE && only_reads(sql);
-    if (!start(conn, sql, params, types, n_params, e))
-        return false;
-    read_results(&r);
-    free(r.columns);
-    free(r.values);
-    if (conn->pg)
-        hand_out_notifications(conn);
-    if (r.interrupted && e->code == ERR_NONE) {
-        err_set(e, ERR_CANCELLED, "interrupted");
-        err_detail(e, "the statement had finished before the interrupt reached the server");
-    }
-    return e->code == ERR_NONE;
+    PGTransactionStatusType tx = PQtransactionStatus(conn->pg);
+    if (conn->pooled && (tx == PQTRANS_INTRANS || tx == PQTRANS_INERROR))
+        atomic_store_explicit(&conn->idle_tx_us, clock_mono_us(), memory_order_relaxed);
 }
 
-static bool exec(struct pg_conn *conn, const char *sql, const char *const *params, size_t n_params,
-                 const struct pg_rows *rows, int silence_ms, struct cancel *c, struct err *e)
+static bool finish(struct run *r)
 {
-    return exec_typed(conn, sql, params, NULL, n_params, rows, silence_ms, c, e);
+    read_results(r);
+    free(r->columns);
+    free(r->values);
+    if (r->conn->pg)
+        pg_hand_out_notifications(r->conn);
+    note_idle_tx(r->conn);
+    if (r->interrupted && r->e->code == ERR_NONE) {
+        err_set(r->e, ERR_CANCELLED, "interrupted");
+        err_detail(r->e, "the statement had finished before the interrupt reached the server");
+    }
+    return r->e->code == ERR_NONE;
+}
+
+static bool may_cancel_rest(const struct pg_conn *conn, const char *sql)
+{
+    return PQtransactionStatus(conn->pg) == PQTRANS_IDLE && only_reads(sql);
+}
+
+/* A fired token costs no round trip. */
+static bool may_start(struct pg_conn *conn, struct cancel *c, struct err *e)
+{
+    return cancel_check(c, e) && (PQstatus(conn->pg) == CONNECTION_OK || pg_lost(conn, e));
+}
+
+bool pg_exec_request(struct pg_conn *conn, const struct pg_request *q, const struct pg_rows *rows, int silence_ms, struct cancel *c,
+                     struct err *e)
+{
+    if (!may_start(conn, c, e))
+        return false;
+    struct run r = {.conn = conn, .rows = rows, .silence_ms = silence_ms, .cancel = c, .e = e};
+    r.may_cancel_rest = rows && rows->row && may_cancel_rest(conn, q->sql); /* only who reads rows can have enough of them */
+    return start(conn, q, e) && finish(&r);
+}
+
+bool pg_exec_within(struct pg_conn *conn, const char *sql, const char *const *params, size_t n_params,
+                    const struct pg_rows *rows, int silence_ms, struct cancel *c, struct err *e)
+{
+    struct pg_request q = {.sql = sql, .values = params, .n = n_params};
+    return pg_exec_request(conn, &q, rows, silence_ms, c, e);
 }
 
 bool pg_exec(struct pg_conn *conn, const char *sql, const char *const *params, size_t n_params,
              const struct pg_rows *rows, struct cancel *c, struct err *e)
 {
-    return exec(conn, sql, params, n_params, rows, -1, c, e);
+    return pg_exec_within(conn, sql, params, n_params, rows, -1, c, e);
+}
+
+void pg_values_of(const struct pg_param *params, size_t n, struct pg_values *out)
+{
+    out->texts = xreallocarray(NULL, n + 1, sizeof *out->texts);
+    out->types = xreallocarray(NULL, n + 1, sizeof *out->types);
+    for (size_t i = 0; i < n; i++) {
+        out->texts[i] = params[i].text;
+        out->types[i] = params[i].type;
+    }
+}
+
+void pg_values_release(struct pg_values *v)
+{
+    free(v->texts);
+    free(v->types);
 }
 
 bool pg_exec_params(struct pg_conn *conn, const char *sql, const struct pg_param *params, size_t n_params,
                     const struct pg_rows *rows, struct cancel *c, struct err *e)
 {
-    const char **values = xreallocarray(NULL, n_params + 1, sizeof *values);
-    unsigned *types = xreallocarray(NULL, n_params + 1, sizeof *types);
-    for (size_t i = 0; i < n_params; i++) {
-        values[i] = params[i].text;
-        types[i] = params[i].type;
-    }
-    bool ok = exec_typed(conn, sql, values, types, n_params, rows, -1, c, e);
-    free(values);
-    free(types);
+    struct pg_values v;
+    pg_values_of(params, n_params, &v);
+    struct pg_request q = {.sql = sql, .values = v.texts, .types = v.types, .n = n_params};
+    bool ok = pg_exec_request(conn, &q, rows, -1, c, e);
+    pg_values_release(&v);
     return ok;
 }
 
-bool pg_run(struct pg_conn *conn, const char *sql, struct cancel *c, struct err *e)
+bool pg_send(struct pg_conn *conn, const char *sql, const struct pg_param *params, size_t n_params, struct cancel *c,
+             struct err *e)
 {
-    return pg_exec(conn, sql, NULL, 0, NULL, c, e);
+    struct pg_values v;
+    if (!may_start(conn, c, e))
+        return false;
+    bool reads = may_cancel_rest(conn, sql);
+    pg_values_of(params, n_params, &v);
+    bool ok = start(conn, &(struct pg_request){.sql = sql, .values = v.texts, .types = v.types, .n = n_params}, e);
+    pg_values_release(&v);
+    /* A text that does not fit into the socket's buffer has to be pushed out; the server reads it at once. */
+    struct run r = {.conn = conn, .silence_ms = -1, .cancel = c, .e = e};
+    while (ok && PQflush(conn->pg) == 1)
+        ok = exec_wait_input(&r, true) && exec_consume(&r);
+    if (ok && r.cancelling)
+        return finish(&r); /* interrupted while it was pushed out */
+    conn->sent = ok;
+    conn->sent_reads = reads;
+    return ok;
 }
 
-bool pg_run_within(struct pg_conn *conn, const char *sql, int silence_ms, struct err *e)
+bool pg_sent_ready(struct pg_conn *conn, int ms, struct cancel *c)
 {
-    return exec(conn, sql, NULL, 0, NULL, silence_ms, NULL, e);
-}
-
-struct scalar {
-    bool got;
-    char *text;
-};
-
-static bool take_scalar(void *self, const struct pg_value *values, size_t n)
-{
-    struct scalar *s = self;
-    if (!s->got && n > 0 && values[0].text)
-        s->text = xstrndup(values[0].text, values[0].len);
-    s->got = true;
+    struct err e;
+    int64_t end = clock_mono_ms() + ms;
+    err_init(&e);
+    while (PQstatus(conn->pg) == CONNECTION_OK && PQisBusy(conn->pg)) {
+        int64_t left = end - clock_mono_ms();
+        if (left < 0 || !cancel_poll(c, PQsocket(conn->pg), POLLIN, (int)left, &e))
+            return false;
+        PQconsumeInput(conn->pg);
+    }
     return true;
 }
 
-static bool scalar(struct pg_conn *conn, const char *sql, const char *const *params, size_t n_params, int silence_ms,
-                   char **out, struct cancel *c, struct err *e)
+int pg_socket(const struct pg_conn *conn) { return conn->pg ? PQsocket(conn->pg) : -1; }
+
+bool pg_collect(struct pg_conn *conn, const struct pg_rows *rows, struct cancel *c, struct err *e)
 {
-    struct scalar s = {0};
-    struct pg_rows rows = {.self = &s, .row = take_scalar};
-    *out = NULL;
-    bool ok = exec(conn, sql, params, n_params, &rows, silence_ms, c, e);
-    if (ok && !s.got)
-        ok = err_set(e, ERR_NOT_FOUND, "the query gave no row");
-    if (ok)
-        *out = s.text;
-    else
-        free(s.text);
-    return ok;
+    if (!conn->sent)
+        return err_set(e, ERR_INVALID_STATE, "the connection runs nothing in the background");
+    struct run r = {.conn = conn, .rows = rows, .silence_ms = -1, .cancel = c, .e = e,
+                    .may_cancel_rest = conn->sent_reads};
+    conn->sent = false;
+    return finish(&r);
 }
 
-bool pg_scalar(struct pg_conn *conn, const char *sql, const char *const *params, size_t n_params, char **out,
-               struct cancel *c, struct err *e)
+void pg_stop_sent(struct pg_conn *conn, int silence_ms)
 {
-    return scalar(conn, sql, params, n_params, -1, out, c, e);
-}
-
-bool pg_scalar_within(struct pg_conn *conn, const char *sql, const char *const *params, size_t n_params, int silence_ms,
-                      char **out, struct err *e)
-{
-    return scalar(conn, sql, params, n_params, silence_ms, out, NULL, e);
+    struct cancel now = {.fired = true, .fd = -1};
+    struct err e;
+    err_init(&e);
+    struct run r = {.conn = conn, .silence_ms = silence_ms, .cancel = &now, .e = &e};
+    conn->sent = false;
+    pg_on_notice(conn, NULL, NULL); /* nobody is there for it any more */
+    finish(&r);
 }

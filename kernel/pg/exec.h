@@ -59,6 +59,22 @@ struct pg_param {
 bool pg_exec_params(struct pg_conn *conn, const char *sql, const struct pg_param *params, size_t n_params,
                     const struct pg_rows *rows, struct cancel *c, struct err *e);
 
+/* The same in two steps: pg_send gives the statement to the server and does not wait for it, pg_collect hands out what came of
+ * it, as pg_exec_params would have (an interrupt cancels it). In between the connection refuses every other statement, and
+ * closing it cancels the one that runs. */
+bool pg_send(struct pg_conn *conn, const char *sql, const struct pg_param *params, size_t n_params, struct cancel *c,
+             struct err *e);
+bool pg_collect(struct pg_conn *conn, const struct pg_rows *rows, struct cancel *c, struct err *e);
+/* Between the two, pg_alive says only whether the other end is still there. Wait at most ms for something to collect: a row, the end, or that the connection is lost. false: nothing came yet. */
+bool pg_sent_ready(struct pg_conn *conn, int ms, struct cancel *c);
+/* Its socket, for poll(2) between the two; -1: the connection was given up. */
+int pg_socket(const struct pg_conn *conn);
+
+/* How many NOTIFY messages have come so far; each went to pg_on_notice with the severity "NOTIFY". */
+long long pg_notified(const struct pg_conn *conn);
+/* Wait until there were `total` of them, or more when they come together, or until ms have passed; 0: no limit. The channels are
+ * those that LISTEN was run for, and no transaction may be open. ERR_CANCELLED, ERR_CONNECT. */
+bool pg_await_notifications(struct pg_conn *conn, long long total, long long ms, struct cancel *c, struct err *e);
 /* For our own small queries: run, ignore rows, fail on error. */
 bool pg_run(struct pg_conn *conn, const char *sql, struct cancel *c, struct err *e);
 /* The same, nobody can interrupt it, and the connection is given up when the server stays silent for so long. */

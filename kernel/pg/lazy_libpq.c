@@ -39,6 +39,12 @@
       (PGconn * c, const char *sql, int n, const Oid *types, const char *const *values, const int *lengths,            \
        const int *formats, int format),                                                                                \
       (c, sql, n, types, values, lengths, formats, format))                                                            \
+    R(int, PQsendPrepare, (PGconn * c, const char *name, const char *sql, int n, const Oid *types),                    \
+      (c, name, sql, n, types))                                                                                        \
+    R(int, PQsendQueryPrepared,                                                                                        \
+      (PGconn * c, const char *name, int n, const char *const *values, const int *lengths,                             \
+       const int *formats, int format),                                                                                \
+      (c, name, n, values, lengths, formats, format))                                                                  \
     R(PGresult *, PQgetResult, (PGconn * c), (c))                                                                      \
     R(PGnotify *, PQnotifies, (PGconn * c), (c))                                                                       \
     R(int, PQgetCopyData, (PGconn * c, char **buffer, int async), (c, buffer, async))                                  \

@@ -40,6 +40,12 @@ static const char *get(const struct pg_keywords *k, const char *name)
     return NULL;
 }
 
+/* A server that went away without a word (a cable, a sleeping laptop, a firewall that forgets) is noticed after a minute instead of
+ * never; the questions also keep such a firewall from forgetting. tcp_user_timeout is in ms, the others are in seconds. */
+static const struct {
+    const char *name, *value;
+} keepalive[] = {{"keepalives_idle", "30"}, {"keepalives_interval", "10"}, {"keepalives_count", "3"}, {"tcp_user_timeout", "60000"}};
+
 static void note_secrets(struct pg_keywords *k)
 {
     const char *all[] = {get(k, "password"), get(k, "sslpassword"), getenv("PGPASSWORD")};
@@ -87,9 +93,14 @@ bool pg_keywords_init(struct pg_keywords *k, const struct pg_params *p, struct e
     /* Kerberos is asked first by default, and libpq does that blocking. */
     if (!get(k, "gssencmode") && !getenv("PGGSSENCMODE"))
         put(k, "gssencmode", "disable");
+    for (size_t i = 0; i < ARRAY_LEN(keepalive); i++) {
+        if (!get(k, keepalive[i].name))
+            put(k, keepalive[i].name, keepalive[i].value);
+    }
     const char *theirs = get(k, "options");
     if (!theirs)
         theirs = getenv("PGOPTIONS");
+    k->options_are_ours = !theirs || !*theirs;
     k->options = xasprintf("%s%s%s", session_options, theirs ? " " : "", theirs ? theirs : "");
     put(k, "options", k->options);
     put(k, "client_encoding", "UTF8");
@@ -98,6 +109,16 @@ bool pg_keywords_init(struct pg_keywords *k, const struct pg_params *p, struct e
     long seconds = limit ? strtol(limit, NULL, 10) : 0;
     k->timeout_ms = p->connect_timeout_ms > 0 ? p->connect_timeout_ms
                     : seconds > 0 && seconds < 86400 ? (int)seconds * 1000 : DEFAULT_TIMEOUT_MS;
+    return true;
+}
+
+const char pg_bare_sql[] = "SET DateStyle = 'ISO'; SET TimeZone = 'UTC'";
+
+bool pg_keywords_strip(struct pg_keywords *k, const struct err *e)
+{
+    if (!k->options_are_ours || strcmp(e->sqlstate, "08P01") != 0 || !strstr(e->text, "startup parameter"))
+        return false;
+    put(k, "options", "");
     return true;
 }
 

@@ -72,6 +72,15 @@ static void reset_sql(bool rollback, unsigned touched, char *out, size_t size)
     }
 }
 
+static bool tidy(struct pg_conn *conn, enum pool_reset reset)
+{
+    pg_on_notice(conn, NULL, NULL);
+    bool left = reset == POOL_RESET_DISCARD || (reset == POOL_RESET_SMART && conn->touched);
+    if (!left)
+        conn->touched = 0;
+    return !left && pg_tx_state(conn) == PG_TX_IDLE;
+}
+
 static int clean(struct pg_conn *conn, enum pool_reset reset, int limit_ms)
 {
     char sql[400];
@@ -87,10 +96,22 @@ static int clean(struct pg_conn *conn, enum pool_reset reset, int limit_ms)
     bool ok = !*sql || pg_run_within(conn, sql, limit_ms, &e);
     if (ok && reset == POOL_RESET_DISCARD)
         ok = pg_run_within(conn, "DISCARD ALL", limit_ms, &e);
+    if (ok && conn->bare && (touched & TOUCHED_SETTINGS || reset == POOL_RESET_DISCARD)) /* RESET did not go back to them */
+        ok = pg_run_within(conn, pg_bare_sql, limit_ms, &e);
     conn->touched = 0;
     return (ok && pg_tx_state(conn) == PG_TX_IDLE ? POOL_CLEAN : 0) | (rollback ? POOL_ROLLED_BACK : 0) |
            (touched || reset == POOL_RESET_DISCARD ? POOL_WAS_RESET : 0);
 }
+
+/* An empty query: nothing is parsed, nothing is seen in statistics. */
+static bool ping(struct pg_conn *conn, int limit_ms)
+{
+    struct err e;
+    err_init(&e);
+    return pg_run_within(conn, "", limit_ms, &e);
+}
+
+static void detach(struct pg_conn *conn) { conn->pooled = false; }
 
 static void *canceller(struct pg_conn *conn)
 {
@@ -106,5 +127,6 @@ static void send_cancel(void *c, int limit_ms)
 
 static void free_canceller(void *c) { pg_canceller_free(c); }
 
-const struct pool_ops pool_pg_ops = {.alive = alive, .clean = clean, .canceller = canceller, .cancel = send_cancel,
-                                     .canceller_free = free_canceller, .close = pg_close};
+const struct pool_ops pool_pg_ops = {.alive = alive, .ping = ping, .tidy = tidy, .clean = clean, .detach = detach, .canceller = canceller, .cancel = send_cancel,
+                                     .canceller_free = free_canceller, .close = pg_close,
+                                     .route = pool_pg_route, .idle_tx = pool_pg_idle_tx};

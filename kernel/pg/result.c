@@ -55,8 +55,9 @@ bool pg_lost(struct pg_conn *conn, struct err *e)
 {
     if (e->code != ERR_NONE && e->code != ERR_CONNECT)
         return false;
-    if (conn->farewell.code != ERR_NONE && !e->sqlstate[0]) {
-        *e = conn->farewell;
+    const struct err *said = conn->farewell.code != ERR_NONE ? &conn->farewell : &conn->last_words;
+    if (said->code != ERR_NONE && !e->sqlstate[0]) {
+        *e = *said;
     } else if (e->code == ERR_NONE) {
         err_set(e, ERR_CONNECT, "the connection to the server is lost");
         const char *why = PQerrorMessage(conn->pg);

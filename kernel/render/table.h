@@ -18,6 +18,7 @@ struct table_column {
     const char *name;
     const char *type; /* type name shown on hover, or NULL */
     enum table_align align;
+    bool whole; /* a page does not break its lines: drawings; set after table_add_column */
 };
 
 struct table_cell {

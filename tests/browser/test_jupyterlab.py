@@ -242,6 +242,35 @@ def test_a_chart_is_drawn(scratch, theme):
     scratch.theme("light")
 
 
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_a_pool_has_a_timeline(scratch, theme):
+    scratch.theme(theme)
+    scratch.run_cell(0, "%pool open drawn --max 3 --replace")
+    scratch.run_cell(1, "%%pool drawn --clients 6 --calls 5 --think 5ms --timeline\nSELECT pg_sleep(0.01)")
+    drawn = scratch.page.locator(".jp-RenderedVegaCommon5 canvas, .jp-RenderedVegaCommon5 svg").first
+    drawn.wait_for(state="visible")
+    assert drawn.bounding_box()["width"] > 400 and drawn.bounding_box()["height"] > 150
+    drawn.scroll_into_view_if_needed()
+    scratch.page.screenshot(path=SCREENSHOTS / f"timeline-{theme}.png", animations="disabled")
+    scratch.run_cell(0, "%pool close drawn")
+    scratch.theme("light")
+
+
+def test_a_large_result_does_not_freeze_the_page(scratch):
+    """100,000 rows are read and 10,000 drawn, as many as can be asked for; then keys, Tab and scrolling go on as ever."""
+    assert not errors(scratch.run_cell(0, "%connect workshop\n%set rows 10000\n%set fetch_limit 1000000"))
+    rows = scratch.run_cell(1, "SELECT i, md5(i::text) AS hash, i * 1.5 AS price, now() AS at, 'text ' || i AS t FROM generate_series(1, 100000) i;", 120)
+    shown = [output["data"].get("text/plain", "") for output in rows["outputs"]]  # a slow machine shows progress first
+    assert "(10000 of 100000 rows shown)" in "".join(shown)
+    assert scratch.page.locator(".jp-RenderedHTMLCommon tbody tr").count() >= 10000
+    scratch.page.mouse.wheel(0, 3000)
+    assert "products" in scratch.complete(2, "SELECT * FROM shop.pro")
+    assert "7" in scratch.run_cell(2, "SELECT 3 + 4 AS sum;")["outputs"][0]["data"]["text/plain"]
+    scratch.page.screenshot(path=SCREENSHOTS / "large.png", animations="disabled")
+    scratch.run_cell(0, "%set rows 50\n%set fetch_limit 10000")
+    scratch.run_cell(1, "SELECT 1;")
+
+
 def test_a_plan_is_a_tree(scratch):
     scratch.run_cell(1, "%explain SELECT * FROM shop.products p JOIN shop.products q ON p.sku = q.sku ORDER BY p.price")
     text = scratch.measure("text", 1)

@@ -103,6 +103,21 @@ def test_many_clients_on_few_sessions(client):
     assert sessions(client) == 2
 
 
+def test_variables_are_bound(client):
+    ok(client, "%pool open bound --min 1 --max 2")
+    ok(client, "DROP TABLE IF EXISTS said; CREATE TABLE said (n int, t text)")
+    ok(client, "%set n = 7")
+    ok(client, "%set t = '); DROP TABLE said; --'")
+    for way in ("", "--prepare", "--loop"):
+        ok(client, f"%%pool bound --clients 2 --calls 3 {way}\nINSERT INTO said VALUES (:n, :t)")
+    assert ok(client, "SELECT count(*), sum(n), min(t) FROM said")[1][0][0] == {"count": "18", "sum": "126", "min": "); DROP TABLE said; --"}
+    fails(client, "%%pool bound --clients 2 --calls 3\nSELECT 1,\n  :nobody", "UsageError", "LINE 3")
+    failed = ok(client, "%%pool bound --clients 2 --calls 3\nSELECT :n; SELECT 1")[1][1][0]
+    assert failed["error"].startswith("42601") and failed["count"] == "6"
+    fails(client, "%%pool bound --compare psycopg\nSELECT :n", "UsageError", ":name")
+    fails(client, "%%pool bound --compare nothing\nSELECT 1", "UsageError", "--compare takes connect or psycopg")
+
+
 def test_what_the_clients_do_is_real(client):
     ok(client, "DROP TABLE IF EXISTS calls; CREATE TABLE calls (n int)")
     ok(client, "%pool open real --min 1 --max 4")
@@ -171,3 +186,80 @@ def test_bad_input(client):
     fails(client, "%%pool any --clients 201\nSELECT 1", "UsageError")
     fails(client, "%%pool any --clients 200 --calls 100000\nSELECT 1", "TooBig", "1000000")
     fails(client, "%%pool none\nSELECT 1", "NotFound")
+
+
+def test_one_load_on_several_sizes(client, tmp_path):
+    ok(client, "%pool open curve --min 1 --max 2")
+    rows = ok(client, "%%pool curve --clients 6 --calls 3 --sizes 1,2,4\nSELECT pg_sleep(0.002)")[1][0]
+    assert [row["pool size"] for row in rows] == ["1", "2", "4"]
+    assert all((row["calls"], row["failed"]) == ("18", "0") for row in rows)
+    assert [int(row["backends"]) <= int(row["pool size"]) for row in rows] == [True] * 3
+    now = status(client, "curve")
+    assert (now["min"], now["max"], now["busy"], now["most busy at once"]) == ("1", "2", "0", "4")
+    fails(client, "%pool verdict curve", "InvalidState", "nothing has run")
+    for wrong in ("0", "1,", ",1", "1,x", "101", "1 2", ",".join(["1"] * 21)):
+        fails(client, f"%%pool curve --sizes '{wrong}'\nSELECT 1", "UsageError", "--sizes takes up to 20 numbers from 1 to 100")
+    assert ok(client, f"%%pool curve --clients 1 --calls 1 --sizes {','.join(['1'] * 20)}\nSELECT 1")[1][0][19]["calls"] == "1"
+    fails(client, "%%pool curve --sizes 1 --compare\nSELECT 1", "UsageError", "goes without --compare")
+    failed = ok(client, "%%pool curve --clients 2 --calls 1 --sizes 1,2\nSELECT 1/0")[1]
+    assert len(failed) == 3 and failed[1][0]["error"].startswith("22012")
+
+
+def test_an_interrupt_leaves_the_size(kernel, client, watcher):
+    ok(client, "%pool open curve --min 1 --max 3")
+    msg_id = client.execute("%%pool curve --clients 2 --calls 1000 --sizes 2,1\nSELECT pg_sleep(0.05)")
+    assert wait_until(lambda: sessions(watcher, BUSY) == 2)
+    assert client.request("interrupt_request", channel="control")["status"] == "ok"
+    assert client.reply(msg_id)["content"]["ename"] == "KeyboardInterrupt"
+    now = status(client, "curve")
+    assert (now["min"], now["max"], now["busy"]) == ("1", "3", "0")
+
+
+def test_what_a_magic_measured_is_the_last_result(client, tmp_path):
+    ok(client, "%pool open kept --min 1 --max 1")
+    ok(client, "%pool status kept")
+    file = tmp_path / "status.csv"
+    ok(client, f"%export {file}")
+    lines = file.read_text().splitlines()
+    assert lines[0] == "field,value" and "max,1" in lines
+    ok(client, "%%pool kept --clients 1 --calls 2 --sizes 1\nSELECT 1")
+    said, _ = ok(client, "%%python\nprint(_sqldf[0]['pool size'] + 1, _sqldf[0]['calls'] * 2)")
+    assert said == "2 4\n"
+
+
+def test_prepared_calls(client):
+    ok(client, "%pool open ready --min 1 --max 1")
+    assert ok(client, "%%pool ready --clients 2 --calls 5 --prepare\nSELECT count(*) FROM pg_class")[1][0][0]["failed"] == "0"
+    ok(client, "%pool checkout ready as mine")
+    prepared = "%sql --on mine SELECT count(*) AS n FROM pg_prepared_statements WHERE statement LIKE '%pg_class%' AND NOT from_sql"
+    assert ok(client, prepared)[1][0][0]["n"] == "1"
+    ok(client, "%disconnect mine")
+    assert ok(client, "%%pool ready --clients 2 --calls 5 --prepare\nSELECT 1; SELECT 2")[1][0][0]["failed"] == "0"
+
+
+def test_one_thread_for_all_clients(kernel, client, watcher):
+    ok(client, "%pool open loop --min 2 --max 2")
+    result = ok(client, "%%pool loop --clients 100 --calls 10 --loop\nSELECT 1")[1][0][0]
+    assert (result["clients"], result["calls"], result["failed"]) == ("100", "1000", "0")
+    assert int(result["backends"]) <= 2 and int(result["most waiting"]) >= 90
+    result, failures = ok(client, "%%pool loop --clients 3 --calls 2 --think 1ms --loop\nSELECT 1/0")[1]
+    assert result[0]["failed"] == "6" and failures[0]["count"] == "6"
+    result, failures = ok(client, "%%pool loop --clients 4 --calls 1 --timeout 100ms --loop\nSELECT pg_sleep(1)")[1]
+    assert (result[0]["calls"], result[0]["failed"], failures[0]["error"]) == ("2", "2", "PoolTimeout")
+    fails(client, "%%pool loop --loop --prepare\nSELECT 1", "UsageError", "goes without")
+    msg_id = client.execute("%%pool loop --clients 5 --calls 10 --loop\nSELECT pg_sleep(600)")
+    assert wait_until(lambda: sessions(watcher, BUSY) == 2)
+    assert client.request("interrupt_request", channel="control")["status"] == "ok"
+    assert client.reply(msg_id)["content"]["ename"] == "KeyboardInterrupt"
+    now = status(client, "loop")
+    assert (now["busy"], now["waiting"], now["size"]) == ("0", "0", "2")
+    ok(client, "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE application_name = 'lakebase-pool'")
+    assert ok(client, "%%pool loop --clients 20 --calls 5 --loop --compare\nSELECT 1")[1][0][0]["failed"] == "0"
+
+
+def test_tab_knows_the_pools(client):
+    ok(client, "%pool open customers --min 0 --max 1")
+    reply = client.request("complete_request", {"code": "%pool status cu", "cursor_pos": 15})
+    assert reply["matches"] == ["customers"], reply
+    ok(client, "%pool close customers")
+    assert client.request("complete_request", {"code": "%pool status cu", "cursor_pos": 15})["matches"] == []

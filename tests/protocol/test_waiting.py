@@ -81,3 +81,29 @@ def test_nothing_where_updates_are_not_drawn(client):
     assert reply["content"]["status"] == "error"
     assert [m["msg_type"] for m in outputs if m["msg_type"] != "execute_input"] == ["error"]
     client.run("%set timeout 0s")
+
+
+def test_a_statement_in_the_background(kernel, client):
+    """%wait shows whom it waits for, Stop ends it, and it ends with the kernel."""
+    for cell in ("%set timeout 0s", "BEGIN; UPDATE held SET v = 7", "%sql --on a --async UPDATE held SET v = 8"):
+        assert client.run(cell)[0]["content"]["status"] == "ok", cell
+    msg_id = client.execute("%wait a", allow_stdin=True)
+    assert "waits for a row of held, held by session" in shown(client, msg_id, "waits for")[0]
+    client.request("interrupt_request", channel="control")
+    assert client.reply(msg_id)["content"]["ename"] == "KeyboardInterrupt"
+    reply, outputs = client.run("%sql --on a SELECT v FROM held")
+    assert reply["content"]["status"] == "ok" and "1 row" in str(outputs), "the session of the statement goes on"
+    client.run("ROLLBACK")
+
+    other = Kernel(program(KERNEL), kernel.file.parent)
+    with other:
+        mine = other.client()
+        for cell in ("%connect waits", "%sql --async SELECT pg_sleep(1000)"):
+            assert mine.run(cell)[0]["content"]["status"] == "ok", cell
+    running = "SELECT count(*) AS still FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep(1000)' AND state = 'active'"
+    for _ in range(100):
+        text = next(m["content"]["data"]["text/plain"] for m in client.run(running)[1] if "data" in m["content"])
+        if text.split()[2] == "0":
+            return
+        client.run("SELECT pg_sleep(0.05)")
+    raise AssertionError("the statement outlives its kernel")

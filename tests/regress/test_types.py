@@ -57,6 +57,37 @@ def test_text_is_psqls(bench, expanded):  # noqa: F811
     client.run("\\x off")
 
 
+LARGE = ["repeat('ä😀|x', 2500000)", "repeat(E'line\\n', 2000000)", "decode(repeat('00ff', 2500000), 'hex')",
+         "(SELECT jsonb_agg(i) FROM generate_series(1, 1200000) i)", "repeat(E'\\t\\\\\"', 3500000)"]
+
+
+def test_values_of_10_mb(bench, tmp_path):  # noqa: F811
+    """A table cuts them and says so; COPY, \\copy and %export have every byte, as psql's COPY."""
+    _, clusters, kernel = bench
+    client = kernel.client()
+    client.run(f"%connect host={clusters.folder} port=6001 user=regress dbname=regression as large\n\\x off")
+    environ = {**os.environ, "PGOPTIONS": OPTIONS, "PGTZ": "UTC", "PGCLIENTENCODING": "UTF8", "LC_ALL": "C.UTF-8"}
+    psql = [str(bindir() / "psql"), "-X", "-h", str(clusters.folder), "-p", "6001", "-U", "regress", "-d", "regression", "-c"]
+    for n, value in enumerate(LARGE):
+        query = f"SELECT {value} AS v, 1 AS after"
+        for format in ("text", "csv, HEADER"):
+            copy = f"COPY ({query}) TO STDOUT (FORMAT {format})"
+            theirs = subprocess.run([*psql, copy], capture_output=True, env=environ, check=True).stdout
+            assert len(theirs) > 9_000_000
+            reply, outputs = client.run(copy + ";")
+            assert reply["content"]["status"] == "ok", (value, reply["content"])
+            ours = "".join(m["content"]["text"] for m in outputs if m["msg_type"] == "stream")
+            assert ours.encode() == theirs, value
+        file = tmp_path / f"{n}.csv"
+        for command in (f"\\copy ({query}) TO '{file}' (FORMAT csv, HEADER)", f"%export {file} {query}"):
+            reply, _ = client.run(command)
+            assert reply["content"]["status"] == "ok", (command, reply["content"])
+            assert file.read_bytes() == theirs, (command, value)
+        reply, outputs = client.run(query + ";")
+        text = next(m["content"]["data"]["text/plain"] for m in outputs if "data" in m["content"])
+        assert len(text) < 2_000_000 and "more" in text, "cut, and said"
+
+
 class Cells(html.parser.HTMLParser):
     """Tags and the texts of the cells of the body."""
 

@@ -1,6 +1,7 @@
 -- The transaction that this session is in: isolation, access, whether it has changed anything, and the locks it holds on
 -- relations of users, strongest first.
-SELECT pg_catalog.current_setting('transaction_isolation'),
+SELECT pg_catalog.pg_current_xact_id_if_assigned()::pg_catalog.text,
+       pg_catalog.current_setting('transaction_isolation'),
        CASE pg_catalog.current_setting('transaction_read_only') WHEN 'on' THEN 'read only' ELSE 'read write' END,
        CASE WHEN pg_catalog.pg_current_xact_id_if_assigned() IS NULL THEN 'no' ELSE 'yes' END,
        COALESCE((SELECT pg_catalog.string_agg(l.mode || ' on ' || l.relation::pg_catalog.regclass, E'\n' ORDER BY
