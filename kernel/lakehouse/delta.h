@@ -93,6 +93,14 @@ int64_t delta_newest(const char *root, struct err *e);
 /* The newest version whose commit is not younger than ms since 1970. */
 bool delta_version_at(const char *root, int64_t ms, int64_t *version, struct err *e);
 
+/* Every file below the root that is still wanted, as keys (absolute paths) of an object: data files of the newest version and of
+ * versions that ended since `since` (ms since 1970), with their deletion vectors. NULL with *e. */
+json_t *delta_files_wanted(const char *root, int64_t since, struct err *e);
+/* A time as properties spell it ("interval 7 days", "168 hours"), in milliseconds; months and years have no length. */
+bool delta_interval(const char *text, int64_t *ms);
+/* How long removed files are kept (delta.deletedFileRetentionDuration, else a week); -1: the property makes no sense. */
+int64_t delta_retention(const json_t *configuration);
+
 /* ---- history ---- */
 /* The commits newest first, at most limit (0: all), as a JSON array of objects with version, timestamp (ms), operation,
  * operationParameters, operationMetrics, userName, readVersion, isBlindAppend: what the commits say, null where silent. */
@@ -118,6 +126,13 @@ struct delta_changes {
  * changed in a way that is not additive, or another table lies at the path: the text says which and at what version. */
 bool delta_changes_load(const char *root, int64_t from, int64_t to, struct delta_changes *out, struct err *e);
 void delta_changes_release(struct delta_changes *c);
+/* How much of a range is taken at once. */
+struct delta_slice {
+    int64_t versions, rows, bytes; /* of change files, as they lie on disk */
+};
+/* Where to cut from..to: *cut gets the last version of a first part that is about as big as `most` says; at least one version, however big it is.
+ * Errors as of delta_changes_load for the part looked at. */
+bool delta_changes_cut(const char *root, int64_t from, int64_t to, const struct delta_slice *most, int64_t *cut, struct err *e);
 
 /* ---- checkpoints ---- */
 /* Checkpoints are Parquet, which only the engine reads and writes: it registers how. Without, a log is read from its commits
@@ -150,6 +165,8 @@ void delta_commit_metadata(struct delta_commit *c, const char *id, const char *n
                            json_t *configuration);
 /* The commit appends rows without having read the table (`isBlindAppend`). */
 void delta_commit_blind_append(struct delta_commit *c);
+/* An application notes how far it is: `txn`, kept by the table under that name until the same name comes again. */
+void delta_commit_transaction(struct delta_commit *c, const char *app, int64_t version);
 /* f->path must lie under the root; uri is made from it. data_change: false only where rows are moved, not changed
  * (OPTIMIZE). size, modification_time 0: as the file says. stats NULL and rows >= 0: only numRecords is written. */
 void delta_commit_add(struct delta_commit *c, const struct delta_file *f);

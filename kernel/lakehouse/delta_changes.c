@@ -17,6 +17,7 @@ struct range {
     const char *root;
     struct delta_changes *out;
     json_t *protocol, *metadata; /* in force */
+    json_t *before;              /* the metadata before the range, when its first commit changes it; else NULL */
     bool new_rules;              /* this commit changed one of the two */
     json_t *cdc, *add, *remove;  /* arrays: this commit's; adds and removes with dataChange */
     json_t *info;
@@ -93,6 +94,15 @@ static bool same_mapping(const json_t *was, const json_t *is)
                        jx_get_str(json_object_get(is, "configuration"), key, "none"));
 }
 
+/* What was removed was written as `was` says (NULL: not known), and is read as `is` says. */
+static bool same_layout(const json_t *was, const json_t *is, int64_t version, struct err *e)
+{
+    if (!was || (json_equal(json_object_get(was, "partitionColumns"), json_object_get(is, "partitionColumns")) && same_mapping(was, is)))
+        return true;
+    err_set(e, ERR_INVALID_STATE, "version %lld changed how the table is partitioned or its columns are mapped", (long long)version);
+    return again(e);
+}
+
 /* The metadata in force was `was` (NULL: the range begins here) and is r->metadata from `version` on. */
 static bool check_rules(struct range *r, const json_t *was, int64_t version, struct err *e)
 {
@@ -104,10 +114,8 @@ static bool check_rules(struct range *r, const json_t *was, int64_t version, str
         return false;
     if (was && strcmp(jx_get_str(was, "id", ""), jx_get_str(r->metadata, "id", "")) != 0)
         return err_set(e, ERR_INVALID_STATE, "another table lies here since version %lld", (long long)version) || again(e);
-    if (was && (!json_equal(json_object_get(was, "partitionColumns"), json_object_get(r->metadata, "partitionColumns")) ||
-                !same_mapping(was, r->metadata)))
-        return err_set(e, ERR_INVALID_STATE, "version %lld changed how the table is partitioned or its columns are mapped",
-                       (long long)version) || again(e);
+    if (!same_layout(was, r->metadata, version, e))
+        return false;
     if (!delta_schema_parse(jx_get_str(r->metadata, "schemaString", ""), &schema, e))
         return false;
     bool ok = !was || additive(&r->out->schema, &schema, version, e) || again(e);
@@ -133,7 +141,7 @@ static bool cleaned(int64_t version, const char *what, struct err *e)
     return again(e);
 }
 
-/* Where the commits before were cleaned away a checkpoint knows. */
+/* A checkpoint knows, also where the commits before were cleaned away. */
 static bool find_rules_in_checkpoint(struct range *r, const struct delta_list *list, int64_t version)
 {
     struct delta_replay replay;
@@ -149,16 +157,54 @@ static bool find_rules_in_checkpoint(struct range *r, const struct delta_list *l
     return ok;
 }
 
-/* Newest first, until both are known. */
+static bool has_checkpoint(const struct delta_list *list, int64_t version)
+{
+    for (size_t i = 0; i < list->n_checkpoints; i++) {
+        if (list->checkpoints[i].version == version)
+            return true;
+    }
+    return false;
+}
+
+/* Newest first, until both are known: as far as a checkpoint that can be read, however many commits are before it. */
 static bool find_rules(struct range *r, const struct delta_list *list, int64_t version, struct err *e)
 {
     static const char *const kinds[] = {"metaData", "protocol", NULL};
     for (int64_t v = version; v >= 0 && !(r->protocol && r->metadata); v--) {
+        if (v >= DELTA_CHECKPOINT_GAIN && has_checkpoint(list, v) && find_rules_in_checkpoint(r, list, version))
+            return true;
         if (!delta_list_has(list, v))
             return find_rules_in_checkpoint(r, list, version) || cleaned(v, "its commit", e);
         if (!delta_commit_read(r->root, v, kinds, take_rules, r, e))
             return false;
     }
+    return true;
+}
+
+static bool see_metadata(void *self, const char *kind, json_t *body, struct err *e)
+{
+    (void)kind, (void)body, (void)e;
+    *(bool *)self = true;
+    return true;
+}
+
+/* A first commit with new metadata is held against the one before it: its removed files have the old columns and partitions.
+ * Where the log no longer says what that was, nothing is known to compare. */
+static bool find_rules_before(struct range *r, const struct delta_list *list, struct err *e)
+{
+    static const char *const kinds[] = {"metaData", NULL};
+    struct range earlier = {.root = r->root};
+    struct err ignored;
+    bool changes = false;
+    err_init(&ignored);
+    if (r->out->from == 0 || !delta_list_has(list, r->out->from))
+        return true;
+    if (!delta_commit_read(r->root, r->out->from, kinds, see_metadata, &changes, e))
+        return false;
+    if (changes && find_rules(&earlier, list, r->out->from - 1, &ignored) && earlier.metadata)
+        r->before = json_incref(earlier.metadata);
+    forget(&earlier.metadata);
+    forget(&earlier.protocol);
     return true;
 }
 
@@ -285,6 +331,7 @@ static bool one_version(struct range *r, const struct delta_list *list, int64_t 
     r->new_rules = version == r->out->from;
     json_t *was = version == r->out->from ? NULL : json_incref(r->metadata);
     bool ok = delta_commit_read(r->root, version, NULL, take, r, e) && (!r->new_rules || check_rules(r, was, version, e)) &&
+              (was || !json_array_size(r->remove) || same_layout(r->before, r->metadata, version, e)) &&
               delta_commit_time(r->root, version, r->info, &timestamp, e) && emit_files(r, version, timestamp, e);
     if (ok)
         r->out->to_timestamp = timestamp;
@@ -315,16 +362,43 @@ bool delta_changes_load(const char *root, int64_t from, int64_t to, struct delta
     if (!delta_list_load(root, &list, e))
         return false;
     struct range r = {.root = root, .out = out};
-    bool ok = check_range(&list, from, &to, e) && find_rules(&r, &list, from, e);
+    bool ok = check_range(&list, from, &to, e) && find_rules_before(&r, &list, e) && find_rules(&r, &list, from, e);
     for (int64_t v = from; ok && v <= to; v++)
         ok = one_version(&r, &list, v, e);
     out->to = to;
     json_decref(r.protocol);
     json_decref(r.metadata);
+    json_decref(r.before);
     delta_list_release(&list);
     if (!ok)
         delta_changes_release(out);
     return ok || err_wrap(e, "the changes of the table at '%s'", root);
+}
+
+static int64_t rows_of(const struct delta_change_file *f)
+{
+    return f->only_rows ? (int64_t)f->n_rows : f->file.rows > 0 ? f->file.rows : 0;
+}
+
+bool delta_changes_cut(const char *root, int64_t from, int64_t to, const struct delta_slice *most, int64_t *cut, struct err *e)
+{
+    struct delta_changes changes;
+    int64_t rows = 0, bytes = 0;
+    *cut = to - from < most->versions ? to : from + most->versions - 1;
+    if (!delta_changes_load(root, from, *cut, &changes, e))
+        return false;
+    for (size_t i = 0; i < changes.count; i++) {
+        const struct delta_change_file *f = &changes.files[i];
+        bool full = rows >= most->rows || bytes >= most->bytes;
+        if (full && i && f->version > changes.files[i - 1].version) {
+            *cut = f->version - 1;
+            break;
+        }
+        rows += rows_of(f);
+        bytes += f->only_rows ? 0 : f->file.size;
+    }
+    delta_changes_release(&changes);
+    return true;
 }
 
 void delta_changes_release(struct delta_changes *c)

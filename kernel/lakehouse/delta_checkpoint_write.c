@@ -18,7 +18,6 @@
 #include "base/xalloc.h"
 #include "lakehouse/delta_log.h"
 
-#define WEEK_MS (7 * 24 * 3600 * (int64_t)1000)
 #define VECTOR "deletionVector STRUCT(storageType VARCHAR, pathOrInlineDv VARCHAR, \"offset\" INTEGER, sizeInBytes INTEGER, cardinality BIGINT)"
 #define TEXTS "MAP(VARCHAR, VARCHAR)"
 
@@ -59,19 +58,17 @@ static void put_file(struct writing *w, const char *kind, const json_t *body)
     put(w, kind, copy);
 }
 
-/* Removes stay for as long as somebody may still read the files, so that VACUUM knows them: a week, unless the table says another
- * time, which we do not parse: then all stay. */
-static bool still_needed(const struct delta_replay *r, const json_t *body, int64_t now)
+/* Removes stay for as long as somebody may still read the files, so that VACUUM knows them; all, when nobody can say how long. */
+static bool still_needed(const json_t *body, int64_t kept_ms, int64_t now)
 {
-    return json_object_get(json_object_get(r->metadata, "configuration"), "delta.deletedFileRetentionDuration") ||
-           jx_get_int(body, "deletionTimestamp", 0) > now - WEEK_MS;
+    return kept_ms < 0 || jx_get_int(body, "deletionTimestamp", 0) > now - kept_ms;
 }
 
 static void put_all(struct writing *w, const struct delta_replay *r)
 {
     const char *key;
     json_t *body;
-    int64_t now = clock_wall_ms();
+    int64_t now = clock_wall_ms(), kept_ms = delta_retention(json_object_get(r->metadata, "configuration"));
     put(w, "protocol", json_incref(r->protocol));
     put(w, "metaData", json_incref(r->metadata));
     json_object_foreach(r->transactions, key, body)
@@ -83,7 +80,7 @@ static void put_all(struct writing *w, const struct delta_replay *r)
         w->adds++;
     }
     json_object_foreach(r->removed, key, body)
-        if (still_needed(r, body, now))
+        if (still_needed(body, kept_ms, now))
             put_file(w, "remove", body);
 }
 

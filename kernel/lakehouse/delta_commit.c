@@ -45,6 +45,7 @@ void delta_commit_free(struct delta_commit *c)
     free(c->user);
     json_decref(c->parameters);
     json_decref(c->metrics);
+    json_decref(c->transactions);
     free(c);
 }
 
@@ -63,6 +64,13 @@ void delta_commit_user(struct delta_commit *c, const char *user)
 {
     free(c->user);
     c->user = xstrdup(user);
+}
+
+void delta_commit_transaction(struct delta_commit *c, const char *app, int64_t version)
+{
+    if (!c->transactions)
+        c->transactions = json_object();
+    json_object_set_new(c->transactions, app, json_integer(version));
 }
 
 void delta_commit_blind_append(struct delta_commit *c) { c->blind_append = true; }

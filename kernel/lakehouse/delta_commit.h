@@ -11,6 +11,7 @@ struct delta_commit {
     int64_t read_version;
     char *operation, *user;
     json_t *parameters, *metrics; /* objects of strings */
+    json_t *transactions;         /* object: appId → version; or NULL */
     bool blind_append;
     bool has_metadata;            /* the next six hold */
     char *id, *name, *description;

@@ -8,6 +8,8 @@
 #include "base/xalloc.h"
 #include "lakehouse/delta_log.h"
 
+enum { LOOKS_AT_A_GAP = 3 };
+
 /* Exactly `digits` digits at *p, which moves behind them; -1: something else. */
 static int64_t take_number(const char **p, int digits)
 {
@@ -105,18 +107,34 @@ static bool read_names(const char *root, struct delta_list *out, struct err *e)
     return ok;
 }
 
-bool delta_list_load(const char *root, struct delta_list *out, struct err *e)
+/* A folder that is written to while it is read may show a file and not one that was made before it. */
+static bool has_gap(const struct delta_list *l)
+{
+    return l->n_commits && l->commits[l->n_commits - 1] - l->commits[0] + 1 != (int64_t)l->n_commits;
+}
+
+static bool read_sorted(const char *root, struct delta_list *out, struct err *e)
 {
     *out = (struct delta_list){0};
     bool ok = read_names(root, out, e);
     if (ok && out->n_commits + out->n_checkpoints == 0)
         ok = no_table(root, e);
-    if (!ok) {
+    if (!ok)
         delta_list_release(out);
-        return false;
-    }
-    if (out->n_commits)
+    else if (out->n_commits)
         qsort(out->commits, out->n_commits, sizeof *out->commits, by_version);
+    return ok;
+}
+
+bool delta_list_load(const char *root, struct delta_list *out, struct err *e)
+{
+    if (!read_sorted(root, out, e))
+        return false;
+    for (int i = 0; i < LOOKS_AT_A_GAP && has_gap(out); i++) {
+        delta_list_release(out);
+        if (!read_sorted(root, out, e))
+            return false;
+    }
     if (out->n_checkpoints)
         qsort(out->checkpoints, out->n_checkpoints, sizeof *out->checkpoints, by_checkpoint);
     return true;

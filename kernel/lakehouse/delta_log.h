@@ -69,7 +69,9 @@ void delta_vector_id(const json_t *descriptor, struct buf *out);
 /* When a commit was made: its inCommitTimestamp, else the time of its file. */
 bool delta_commit_time(const char *root, int64_t version, const json_t *commit_info, int64_t *ms, struct err *e);
 
-/* ---- deletion vectors (delta_vector_compare.c) ---- */
+/* ---- deletion vectors (delta_vector.c, delta_vector_compare.c) ---- */
+/* The file that a descriptor names by an id; heap. NULL: it names none (no vector, or one that is in the log itself). */
+char *delta_vector_path(const char *root, const json_t *descriptor);
 /* Have two actions on one file the same vector, or both none? */
 bool delta_vector_same(const json_t *a, const json_t *b);
 struct delta_vector_difference {

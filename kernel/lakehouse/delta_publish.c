@@ -87,6 +87,8 @@ static json_t *add_body(const struct delta_file *f)
         json_object_set_new(body, "stats", jx_str(f->stats));
     else if (f->rows >= 0)
         json_object_set_new(body, "stats", json_sprintf("{\"numRecords\":%lld}", (long long)f->rows));
+    if (f->deletion_vector) /* of a file that a RESTORE brings back */
+        json_object_set(body, "deletionVector", f->deletion_vector);
     return body;
 }
 
@@ -118,6 +120,14 @@ static void put_files(struct buf *out, const struct delta_commit *c, int64_t now
     }
 }
 
+static void put_transactions(struct buf *out, const struct delta_commit *c, int64_t now)
+{
+    const char *app;
+    json_t *version;
+    json_object_foreach(c->transactions, app, version)
+        put_line(out, "txn", json_pack("{so sO sI}", "appId", jx_str(app), "version", version, "lastUpdated", (json_int_t)now));
+}
+
 /* Switched on later, in-commit timestamps say from where: before that the files' times count. */
 static void mark_in_commit_time(struct delta_commit *c, const struct delta_snapshot *base, int64_t now)
 {
@@ -142,6 +152,7 @@ static void put_all(struct buf *out, struct delta_commit *c, const struct delta_
             put_line(out, "protocol", protocol);
         put_metadata(out, c, base, now);
     }
+    put_transactions(out, c, now);
     put_files(out, c, now);
 }
 
@@ -211,20 +222,26 @@ static bool link_commit(const char *temp, const char *path, int64_t version, str
     return err_errno(e, errno, "cannot publish '%s'", path);
 }
 
-/* After the link the version is there for everybody, whatever fails then. */
+/* After the link the version is there for everybody, whatever fails then: it must not be reported as not written, for the
+ * caller would take its data files away. What is needed to make the folder durable is opened before. */
 static bool publish(const char *root, int64_t version, const struct buf *text, struct err *e)
 {
     char id[37];
     ids_uuid(id);
     char *log = xasprintf("%s/_delta_log", root), *path = delta_path_commit(root, version);
     char *temp = xasprintf("%s/.%020lld.json.%s.tmp", log, (long long)version, id);
-    bool ok = fs_mkdirs(log, 0755, e) && (version > 0 || sync_folder(root, e)) && write_synced(temp, text, e) &&
-              link_commit(temp, path, version, e);
+    bool ok = fs_mkdirs(log, 0755, e) && (version > 0 || sync_folder(root, e));
+    int folder = ok ? open(log, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+    if (ok && folder < 0)
+        ok = err_errno(e, errno, "cannot open the folder '%s'", log);
+    ok = ok && write_synced(temp, text, e) && link_commit(temp, path, version, e);
     unlink(temp);
     if (ok) {
-        ok = sync_folder(log, e);
+        fsync(folder); /* it fails on a broken disk only, where nothing is sure any more */
         delta_sweep(log, "json", version); /* of commits that crashed or lost: nobody can link them any more */
     }
+    if (folder >= 0)
+        close(folder);
     free(temp);
     free(path);
     free(log);

@@ -181,7 +181,7 @@ static char *relative_path(const char *root, const char *text)
 {
     size_t len = strlen(text), prefix = len - UUID_CHARS;
     uint8_t id[16];
-    if (len < UUID_CHARS || !z85_decode(text + prefix, UUID_CHARS, id) || memchr(text, '/', prefix) || text[0] == '.')
+    if (len < UUID_CHARS || !z85_decode(text + prefix, UUID_CHARS, id) || memchr(text, '/', prefix) || (prefix && text[0] == '.'))
         return NULL;
     struct buf out;
     buf_init(&out, SIZE_MAX / 4);
@@ -192,6 +192,14 @@ static char *relative_path(const char *root, const char *text)
     char *path = buf_detach(&out);
     buf_release(&out);
     return path;
+}
+
+char *delta_vector_path(const char *root, const json_t *descriptor)
+{
+    struct err ignored;
+    const char *where = jx_get_str(descriptor, "storageType", ""), *text = jx_get_str(descriptor, "pathOrInlineDv", "");
+    err_init(&ignored);
+    return !strcmp(where, "u") ? relative_path(root, text) : !strcmp(where, "p") ? delta_path_decode(root, text, &ignored) : NULL;
 }
 
 static bool wrong(const char *what, struct err *e) { return err_set(e, ERR_MALFORMED, "the deletion vector %s", what); }

@@ -30,6 +30,7 @@ struct dml {
     struct dml_shape shape;
     struct dml_files data, changes;
     bool feed;                   /* the table has the change feed */
+    bool same_rows;              /* rows only move to other files: no change for anybody who follows the table */
     int64_t started;             /* monotonic ms */
     int64_t inserted, updated, deleted, copied;
     const char *operation;
@@ -59,6 +60,8 @@ bool dml_publish_commit(struct dml *d, struct delta_commit *c, struct err *e);
 /* Publish: the files of d are added, those of the snapshot that are chosen (NULL: none) removed. Nothing to do is no commit.
  * ERR_CONFLICT: somebody was faster. */
 bool dml_publish(struct dml *d, const bool *removed, struct err *e);
+/* For statements that build their commit themselves: parameters, metrics and user of d go into it. */
+void dml_describe(struct dml *d, struct delta_commit *c);
 void dml_release(struct dml *d);
 /* After a conflict: forget what was read, a fresh connection. */
 bool dml_again(struct front *f, struct err *e);
@@ -75,7 +78,7 @@ void dml_cast_close(struct buf *out, const struct delta_column *c);
  * (the table's columns where __lake_new). Write new files for the touched ones, and change files; *touched (caller frees) says which of the
  * snapshot's files go. only_inserts: nothing goes, so no change files are wanted. */
 bool dml_apply(struct dml *d, bool **touched, struct err *e);
-/* One row of counts: names and values. */
+/* One row of counts: names and values, at most eight. */
 struct lake_stream *dml_counts(struct front *f, const char *const *names, const int64_t *values, size_t n, struct err *e);
 
 #endif

@@ -96,7 +96,7 @@ bool dml_begin(struct dml *d, struct front *f, const struct front_name *name, bo
     return may_change(d, name, change, e);
 }
 
-static void describe(struct dml *d, struct delta_commit *c, size_t removed)
+void dml_describe(struct dml *d, struct delta_commit *c)
 {
     const char *key;
     json_t *value;
@@ -104,6 +104,12 @@ static void describe(struct dml *d, struct delta_commit *c, size_t removed)
         delta_commit_parameter(c, key, json_string_value(value));
     json_object_foreach(d->metrics, key, value)
         delta_commit_metric(c, key, json_integer_value(value));
+    if (d->f->s->principal)
+        delta_commit_user(c, d->f->s->principal);
+}
+
+static void add_counts(struct dml *d, struct delta_commit *c, size_t removed)
+{
     if (strcmp(d->operation, "WRITE") != 0) {
         delta_commit_metric(c, !strcmp(d->operation, "MERGE") ? "numTargetFilesAdded" : "numAddedFiles", (int64_t)d->data.count);
         delta_commit_metric(c, !strcmp(d->operation, "MERGE") ? "numTargetFilesRemoved" : "numRemovedFiles", (int64_t)removed);
@@ -115,8 +121,6 @@ static void describe(struct dml *d, struct delta_commit *c, size_t removed)
         delta_commit_metric(c, "numOutputRows", d->data.rows);
         delta_commit_metric(c, "numOutputBytes", d->data.bytes);
     }
-    if (d->f->s->principal)
-        delta_commit_user(c, d->f->s->principal);
 }
 
 bool dml_publish(struct dml *d, const bool *removed, struct err *e)
@@ -127,15 +131,18 @@ bool dml_publish(struct dml *d, const bool *removed, struct err *e)
     for (size_t i = 0; removed && i < s->n_files; i++)
         if (removed[i]) {
             struct delta_file file = s->files[i];
-            file.data_change = true;
+            file.data_change = !d->same_rows;
             delta_commit_remove(c, &file);
             gone++;
         }
-    for (size_t i = 0; i < d->data.count; i++)
+    for (size_t i = 0; i < d->data.count; i++) {
+        d->data.list[i].data_change = !d->same_rows;
         delta_commit_add(c, &d->data.list[i]);
+    }
     for (size_t i = 0; i < d->changes.count; i++)
         delta_commit_cdc(c, &d->changes.list[i]);
-    describe(d, c, gone);
+    dml_describe(d, c);
+    add_counts(d, c, gone);
     if (!strcmp(d->operation, "WRITE") && !gone && json_array_size(d->f->outcome->sources) == 0)
         delta_commit_blind_append(c);
     bool ok = (!gone && !d->data.count) || dml_publish_commit(d, c, e);
@@ -172,6 +179,8 @@ bool dml_retry(struct front *f, bool (*attempt)(struct front *f, void *self, str
             close(f->queue_fd);
         f->queue_fd = -1;
         f->second_try = true;
+        if (ok)
+            front_committed(f);
         if (ok || e->code != ERR_CONFLICT)
             return ok;
         if (i == DML_ATTEMPTS) {

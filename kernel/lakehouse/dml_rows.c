@@ -131,7 +131,7 @@ bool dml_apply(struct dml *d, bool **touched, struct err *e)
 
 struct lake_stream *dml_counts(struct front *f, const char *const *names, const int64_t *values, size_t n, struct err *e)
 {
-    struct front_column columns[4];
+    struct front_column columns[8];
     json_t *row = json_array(), *rows = json_array();
     for (size_t i = 0; i < n; i++) {
         columns[i] = (struct front_column){names[i], "BIGINT"};

@@ -79,6 +79,8 @@ bool dml_write(struct dml *d, const char *select, const struct front_map *map, b
     size_t shift = 0;
     buf_init(&sql, LAKE_SQL_MAX);
     bool ok = front_check(f, select, e) && copy_sql(d, select, changes, &sql, &shift, e);
+    if (ok && f->handles)
+        lake_foreign_push(f->conn, f->handles, select, params);
     struct duck_rows *rows = ok ? duck_query(f->conn, buf_str(&sql), params, f->cancel, e) : NULL;
     ok = rows != NULL;
     if (!ok && e->code == ERR_SQL && e->position > 0) {

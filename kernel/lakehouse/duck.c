@@ -7,9 +7,9 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/jx.h"
 #include "base/xalloc.h"
 #include "lakehouse/duck_error.h"
@@ -36,12 +36,7 @@ static void *watch(void *self)
             pthread_cond_wait(&db->changed, &db->lock);
             continue;
         }
-        struct timespec until;
-        clock_gettime(CLOCK_MONOTONIC, &until);
-        until.tv_nsec += WATCH_MS * 1000000L;
-        until.tv_sec += until.tv_nsec / 1000000000L;
-        until.tv_nsec %= 1000000000L;
-        pthread_cond_timedwait(&db->changed, &db->lock, &until);
+        clock_cond_until(&db->changed, &db->lock, clock_mono_ms() + WATCH_MS);
         for (struct duck_conn *c = db->armed; c; c = c->next_armed)
             if (cancel_fired(c->cancel))
                 duck->interrupt(c->raw);
@@ -153,12 +148,8 @@ struct duck_db *duck_open(const struct lake_options *o, struct err *e)
         free(db);
         return NULL;
     }
-    pthread_condattr_t attributes;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     pthread_mutex_init(&db->lock, NULL);
-    pthread_cond_init(&db->changed, &attributes);
-    pthread_condattr_destroy(&attributes);
+    clock_cond_init(&db->changed);
     int failed = pthread_create(&db->watcher, NULL, watch, db);
     if (failed) {
         err_errno(e, failed, "cannot start a thread");

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/jx.h"
+#include "base/xalloc.h"
 
 enum { MESSAGE_MAX = 1 << 20 };
 
@@ -29,6 +30,12 @@ static const struct rule {
     {"Binder", "No function matches", "DATATYPE_MISMATCH", "42K09"},
     {"Binder", "cast", "DATATYPE_MISMATCH", "42K09"},
     {"Binder", NULL, "INVALID_STATEMENT", "42000"},
+    {"Conversion", "CSV Error", "FAILED_READ_FILE.NO_HINT", "KD001"},
+    {"Invalid Input", "CSV Error", "FAILED_READ_FILE.NO_HINT", "KD001"},
+    {"Invalid Input", "JSON in file", "FAILED_READ_FILE.NO_HINT", "KD001"},
+    {"Invalid Input", "JSON transform error", "FAILED_READ_FILE.NO_HINT", "KD001"},
+    {"Invalid Input", "arquet", "FAILED_READ_FILE.NO_HINT", "KD001"},
+    {"IO", "arquet", "FAILED_READ_FILE.NO_HINT", "KD001"},
     {"Conversion", "out of range", "CAST_OVERFLOW", "22003"},
     {"Conversion", "too large", "CAST_OVERFLOW", "22003"},
     {"Conversion", NULL, "CAST_INVALID_INPUT", "22018"},
@@ -70,6 +77,26 @@ static void hide_ours(char *text)
         *candidates = '\0';
 }
 
+/* "CSV Error on Line: 3\nOriginal Line: …\nwhy\n … file = /a\n …" as "/a, line 3: why (the line is: …)": the rest is the engine's settings.
+ * NULL: it is no such text. Caller frees. */
+static char *csv_brief(const char *text)
+{
+    static const char begin[] = "CSV Error on Line: ", line[] = "Original Line: ", file[] = "\n  file = ";
+    const char *error = strstr(text, begin), *path = error ? strstr(error, file) : NULL;
+    const char *original = error ? strstr(error, line) : NULL, *why = original ? strchr(original, '\n') : NULL;
+    if (!path || !why || why > path)
+        return NULL;
+    path += strlen(file);
+    error += strlen(begin);
+    original += strlen(line);
+    why++;
+    size_t shown = (size_t)(why - 1 - original);
+    char *out = xasprintf("Error while reading file %.*s: line %.*s: %.*s (the line is: %.*s%s)", (int)strcspn(path, "\n"), path,
+                          (int)strspn(error, "0123456789"), error, (int)strcspn(why, "\n"), why, (int)(shown < 120 ? shown : 120),
+                          original, shown < 120 ? "" : "…");
+    return out;
+}
+
 bool duck_error(const char *message, const char *sql, struct err *e)
 {
     struct err ignored;
@@ -83,7 +110,12 @@ bool duck_error(const char *message, const char *sql, struct err *e)
         err_set(e, ERR_TOO_BIG, "the statement needs more memory than the lakehouse engine has: %s", text);
     } else if (e->code == ERR_NONE) {
         const struct rule *rule = find_rule(type, text);
-        err_set(e, ERR_SQL, "[%s] %s", rule->class, text);
+        char *brief = csv_brief(text);
+        err_set(e, ERR_SQL, "[%s] %s", rule->class, brief ? brief : text);
+        free(brief);
+        char *advice = strstr(e->text, "\nTry setting 'auto_detect'"); /* settings of the engine's own reader */
+        if (advice)
+            *advice = '\0';
         hide_ours(e->text);
         err_copy(e->sqlstate, sizeof e->sqlstate, rule->sqlstate, strlen(rule->sqlstate));
         const char *position = jx_get_str(all, "position", NULL);

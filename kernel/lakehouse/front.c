@@ -1,5 +1,5 @@
 /* The SQL front's door: a statement is recognised by its first words and given to its handler. Walking over tokens. */
-#include "lakehouse/front.h"
+#include "lakehouse/front_files.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -19,11 +19,12 @@ static const struct statement {
     {"create", front_create}, {"drop", front_drop},       {"alter", front_alter},   {"insert", front_insert},
     {"update", front_update}, {"delete", front_delete},   {"merge", front_merge},   {"describe", front_describe},
     {"desc", front_describe}, {"show", front_show},       {"use", front_use},       {"grant", front_grant},
-    {"revoke", front_grant},  {"truncate", front_truncate},
+    {"revoke", front_grant},  {"truncate", front_truncate}, {"optimize", front_optimize}, {"restore", front_restore},
+    {"vacuum", front_vacuum}, {"explain", front_explain}, {"copy", front_copy},     {"list", front_list},
 };
 static const char supported[] =
-    "SELECT, WITH, VALUES, INSERT INTO, UPDATE, DELETE FROM, TRUNCATE TABLE, MERGE INTO, CREATE and DROP CATALOG, SCHEMA and TABLE, "
-    "ALTER TABLE (SET TBLPROPERTIES, ADD COLUMN), DESCRIBE, SHOW, USE, GRANT, REVOKE";
+    "SELECT, WITH, VALUES, EXPLAIN, INSERT INTO, UPDATE, DELETE FROM, TRUNCATE TABLE, MERGE INTO, COPY INTO, LIST, CREATE and DROP CATALOG, SCHEMA, TABLE and VOLUME, "
+    "ALTER TABLE (SET TBLPROPERTIES, ADD COLUMN), OPTIMIZE, RESTORE TABLE, VACUUM, DESCRIBE, SHOW, USE, GRANT, REVOKE";
 
 /* ---- errors ---- */
 bool front_error(struct front *f, const struct token *at, const char *class, const char *sqlstate, struct err *e,
@@ -43,6 +44,11 @@ bool front_expected(struct front *f, const char *what, struct err *e)
     if (t->kind == TOKEN_END)
         return front_error(f, t, "PARSE_SYNTAX_ERROR", "42601", e, "the statement ends where %s is expected", what);
     return front_error(f, t, "PARSE_SYNTAX_ERROR", "42601", e, "%s is expected, not '%.60s'", what, t->text);
+}
+
+void front_hide(struct front *f, const char *folder, const char *shown)
+{
+    lake_aliases_add(&f->aliases, folder, shown);
 }
 
 /* ---- walking ---- */
@@ -189,6 +195,16 @@ static bool begin(struct front *f, struct err *e)
     return f->conn != NULL;
 }
 
+/* Errors so far, and those to come. */
+static void end_names(struct front *f, struct lake_stream *stream, struct err *e)
+{
+    lake_aliases_apply(f->aliases, e);
+    if (stream)
+        lake_stream_aliases(stream, f->aliases);
+    else
+        lake_aliases_free(f->aliases);
+}
+
 struct lake_stream *lake_execute(struct lake *l, const struct lake_catalog *catalog, const struct lake_statement *s,
                                  struct lake_outcome *outcome, struct cancel *cancel, struct err *e)
 {
@@ -202,6 +218,10 @@ struct lake_stream *lake_execute(struct lake *l, const struct lake_catalog *cata
         stream = run(&f, e);
     front_close_sources(&f);
     duck_disconnect(f.conn);
+    for (size_t i = 0; i < f.n_tables; i++)
+        if (f.tables[i].files != f.copied)
+            front_files_free(f.tables[i].files);
+    end_names(&f, stream, e);
     if (stream && f.handles)
         lake_stream_on_close(stream, lake_handles_free, f.handles);
     else

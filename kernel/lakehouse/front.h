@@ -20,6 +20,7 @@ struct front_table {
     const char *parts[3];       /* the full name */
     bool aliased;               /* the text gives it an alias */
     bool changes;               /* table_changes(…): the arguments are tokens [travel, travel_end) */
+    struct front_files *files;  /* read_files(…), or the path in COPY INTO: no table at all; else NULL */
     const char *sql;            /* a SELECT that stands for it; set by front_source */
 };
 
@@ -49,6 +50,8 @@ struct front {
     const char **ctes;
     size_t n_ctes;
     struct front_source *sources;
+    struct front_files *copied;   /* COPY INTO: what a path after FROM means; else paths are refused */
+    struct lake_aliases *aliases; /* folders that errors must not show; NULL: none */
     bool second_try;              /* after a conflict: writers queue from then on (dml_commit.c) */
     int queue_fd;                 /* our place in the queue, or -1 */
     struct lake_handles *handles; /* foreign tables in use; go with the stream */
@@ -59,6 +62,16 @@ bool front_error(struct front *f, const struct token *at, const char *class, con
                  const char *fmt, ...) __attribute__((format(printf, 6, 7)));
 /* [PARSE_SYNTAX_ERROR] at the token in work: "expected …". */
 bool front_expected(struct front *f, const char *what, struct err *e);
+
+/* Errors of this statement, also those of its stream, say `shown` where the engine says `folder`. */
+void front_hide(struct front *f, const char *folder, const char *shown);
+
+/* What the statement wrote is there for everybody: from now on it cannot be cancelled. */
+static inline void front_committed(struct front *f)
+{
+    f->outcome->committed = true;
+    f->cancel = NULL;
+}
 
 /* ---- walking the tokens (front.c) ---- */
 static inline const struct token *front_token(const struct front *f, size_t at)
@@ -99,6 +112,8 @@ bool front_ends_table(const struct token *t); /* a keyword that cannot be an ali
 bool front_resolve_tables(struct front *f, struct err *e);
 /* The table at its newest version, for writing or DESCRIBE. */
 struct front_source *front_open(struct front *f, const struct front_name *name, bool write, struct err *e);
+/* The version that tokens [from, to) ask for: VERSION AS OF a number, TIMESTAMP AS OF a moment. */
+bool front_version(struct front *f, const char *location, size_t from, size_t to, int64_t *version, struct err *e);
 void front_close_sources(struct front *f);
 /* Ask Unity Catalog. args is taken over. NULL: *e is set, in SQL's terms. */
 json_t *front_call(struct front *f, const struct token *at, const char *method, json_t *args, struct err *e);
@@ -136,9 +151,15 @@ struct front_securable {
 };
 bool front_take_securable(struct front *f, struct front_securable *out, struct err *e);
 
+/* ---- volumes (front_volume.c): f->at stands behind the words ---- */
+struct lake_stream *front_create_volume(struct front *f, struct err *e);
+struct lake_stream *front_drop_volume(struct front *f, struct err *e);
+struct lake_stream *front_describe_volume(struct front *f, struct err *e);
+struct lake_stream *front_show_volumes(struct front *f, const struct front_name *in, const char *like, struct err *e);
+
 /* ---- handlers ---- */
 typedef struct lake_stream *front_handler(struct front *f, struct err *e);
 front_handler front_select, front_create, front_drop, front_alter, front_insert, front_update, front_delete, front_truncate, front_merge,
-    front_describe, front_show, front_use, front_grant;
+    front_describe, front_show, front_use, front_grant, front_optimize, front_restore, front_vacuum, front_explain, front_copy, front_list;
 
 #endif

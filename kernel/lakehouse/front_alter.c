@@ -90,18 +90,6 @@ static bool commit(struct dml *d, const struct alter *a, const struct delta_sche
     return ok;
 }
 
-static bool tell_catalog(struct front *f, const struct alter *a, const struct dml *d, const struct delta_schema *schema,
-                         json_t *configuration, struct err *e)
-{
-    const char *const *p = a->name.parts;
-    json_t *args = json_pack("{s:[sss], s:o, s:O}", "name", p[0], p[1], p[2], "columns",
-                             front_column_infos(schema, d->shape.partitions, d->shape.n_partitions), "properties",
-                             configuration);
-    json_t *answer = front_call(f, a->name.token, "update_table", args, e);
-    json_decref(answer);
-    return answer != NULL;
-}
-
 static bool attempt(struct front *f, void *self, struct err *e)
 {
     struct alter *a = self;
@@ -123,7 +111,7 @@ static bool attempt(struct front *f, void *self, struct err *e)
             front_error(f, a->name.token, "DELTA_INVALID_TABLE_DEFINITION", "42000", e, "%s", text);
         }
     }
-    ok = ok && tell_catalog(f, a, &d, &schema, configuration, e);
+    ok = ok && front_tell_catalog(f, &a->name, &schema, d.shape.partitions, d.shape.n_partitions, configuration, e);
     free(f->outcome->target); /* no rows were written: no lineage */
     f->outcome->target = NULL;
     delta_schema_release(&schema);

@@ -198,6 +198,7 @@ static bool create_new(struct front *f, struct create *in, struct err *e)
     d.shape.root = jx_get_str(place, "location", "");
     bool ok = (fill(&d, in, e) && publish(&d, in, NULL, jx_get_str(place, "table_id", NULL), e)) ||
               in_sql_terms(f, &in->name, e);
+    bool told = false;
     if (ok) {
         json_t *args = definition_args(in);
         json_object_set(args, "location", json_object_get(place, "location"));
@@ -205,8 +206,10 @@ static bool create_new(struct front *f, struct create *in, struct err *e)
         json_t *answer = front_call(f, in->name.token, "publish_table", args, e);
         ok = answer != NULL;
         json_decref(answer);
+        told = true;
     }
-    if (!ok) {
+    /* When the answer is lost the catalog may know the table: its start takes away the folders that it does not know. */
+    if (!ok && !(told && e->code == ERR_UNAVAILABLE)) {
         struct err ignored;
         err_init(&ignored);
         fs_remove_tree(d.shape.root, &ignored); /* nobody knows of it */

@@ -42,8 +42,12 @@ struct lake_stream *front_create(struct front *f, struct err *e)
         return create_container(f, "create_catalog", 1, e);
     if (!replace && (front_take(f, "schema") || front_take(f, "database")))
         return create_container(f, "create_schema", 2, e);
+    if (!replace && front_take(f, "volume"))
+        return front_create_volume(f, e);
+    bool external = token_is(front_now(f), "external") && token_is(front_token(f, f->at + 1), "volume");
     front_error(f, front_now(f), "UNSUPPORTED_STATEMENT", "0A000", e,
-                "CREATE %.40s is not supported: CREATE CATALOG, SCHEMA and TABLE are", front_now(f)->text);
+                external ? "CREATE %.40s VOLUME is not supported: a volume's place is chosen by the workspace"
+                         : "CREATE %.40s is not supported: CREATE CATALOG, SCHEMA, TABLE and VOLUME are", front_now(f)->text);
     return NULL;
 }
 
@@ -56,6 +60,8 @@ struct lake_stream *front_drop(struct front *f, struct err *e)
     } kinds[] = {{"catalog", "drop_catalog", 1}, {"schema", "drop_schema", 2}, {"database", "drop_schema", 2},
                  {"table", "drop_table", 3}};
     f->at = 1;
+    if (front_take(f, "volume"))
+        return front_drop_volume(f, e);
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
         struct front_name name;
         if (!front_take(f, kinds[i].word))
@@ -72,6 +78,6 @@ struct lake_stream *front_drop(struct front *f, struct err *e)
         return ask(f, name.token, kinds[i].method, args, e);
     }
     front_error(f, front_now(f), "UNSUPPORTED_STATEMENT", "0A000", e,
-                "DROP %.40s is not supported: DROP CATALOG, SCHEMA and TABLE are", front_now(f)->text);
+                "DROP %.40s is not supported: DROP CATALOG, SCHEMA, TABLE and VOLUME are", front_now(f)->text);
     return NULL;
 }

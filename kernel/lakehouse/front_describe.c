@@ -206,11 +206,15 @@ struct lake_stream *front_describe(struct front *f, struct err *e)
     if (front_take(f, "detail"))
         return describe_detail(f, e);
     const struct token *t = front_now(f);
+    if (token_is(t, "volume") && token_names(&t[1])) {
+        f->at++;
+        return front_describe_volume(f, e);
+    }
     bool other = token_is(t, "schema") || token_is(t, "database") || token_is(t, "catalog") || token_is(t, "function") ||
                  token_is(t, "query");
     if (other && t[1].kind != TOKEN_END && !token_symbol(&t[1], ".")) {
         front_error(f, t, "UNSUPPORTED_STATEMENT", "0A000", e,
-                    "of DESCRIBE, this workspace has [TABLE] [EXTENDED], HISTORY and DETAIL");
+                    "of DESCRIBE, this workspace has [TABLE] [EXTENDED], HISTORY, DETAIL and VOLUME");
         return NULL;
     }
     return describe_table(f, e);

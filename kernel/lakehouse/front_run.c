@@ -32,6 +32,8 @@ struct lake_stream *front_stream(struct front *f, const char *sql, const struct 
     if (!front_check(f, sql, e))
         return NULL;
     struct duck_conn *c = f->conn;
+    if (f->handles)
+        lake_foreign_push(c, f->handles, sql, params);
     f->conn = NULL;
     struct lake_stream *s = lake_stream_new(c, sql, params, NULL, 0, f->cancel, e);
     if (!s && e->code == ERR_SQL)
@@ -48,6 +50,56 @@ struct lake_stream *front_select(struct front *f, struct err *e)
     if (front_find_tables(f, 0, f->t.count, false, e) && front_resolve_tables(f, e) &&
         front_rewrite(f, 0, f->t.count, &sql, &map, e))
         stream = front_stream(f, buf_str(&sql), &map, e);
+    buf_release(&sql);
+    free(map.places);
+    return stream;
+}
+
+/* ---- EXPLAIN ---- */
+/* The engine's plan, and below it what PostgreSQL is asked for. */
+static bool explain(struct front *f, const char *sql, struct buf *out, struct err *e)
+{
+    struct duck_params params = {f->s->parameters, f->s->n_parameters};
+    char *text = xasprintf("EXPLAIN %s", sql);
+    if (f->handles)
+        lake_foreign_push(f->conn, f->handles, sql, params);
+    struct duck_rows *r = front_check(f, sql, e) ? duck_query(f->conn, text, params, f->cancel, e) : NULL;
+    bool ok = r && duck_next_row(r, f->cancel, e);
+    char *plan = ok ? duck_strdup(r, 1) : NULL;
+    buf_printf(out, "== Physical Plan ==\n%s", plan ? plan : "");
+    lake_foreign_explain(f->handles, out);
+    duck_rows_free(r);
+    free(plan);
+    free(text);
+    return ok && buf_ok(out, "the plan", e);
+}
+
+struct lake_stream *front_explain(struct front *f, struct err *e)
+{
+    static const struct front_column columns[] = {{"plan", "STRING"}};
+    struct buf sql, plan;
+    struct front_map map = {0};
+    struct lake_stream *stream = NULL;
+    f->at = 1;
+    const struct token *t = front_now(f);
+    if (!token_is(t, "select") && !token_is(t, "with") && !token_is(t, "values") && !token_is(t, "from") && !token_symbol(t, "(")) {
+        front_error(f, t, "UNSUPPORTED_STATEMENT", "0A000", e, "EXPLAIN is offered for queries: SELECT, WITH, VALUES");
+        return NULL;
+    }
+    buf_init(&sql, LAKE_SQL_MAX);
+    buf_init(&plan, LAKE_SQL_MAX);
+    bool ok = front_find_tables(f, 1, f->t.count, false, e) && front_resolve_tables(f, e) && front_rewrite(f, 1, f->t.count, &sql, &map, e);
+    if (ok && !explain(f, buf_str(&sql), &plan, e)) {
+        ok = false;
+        if (e->code == ERR_SQL)
+            front_map_error(f, &map, e);
+    }
+    if (ok) {
+        json_t *rows = json_pack("[[o]]", jx_str(buf_str(&plan)));
+        stream = front_rows(f, columns, 1, rows, e);
+        json_decref(rows);
+    }
+    buf_release(&plan);
     buf_release(&sql);
     free(map.places);
     return stream;

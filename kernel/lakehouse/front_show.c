@@ -1,4 +1,4 @@
-/* SHOW CATALOGS, SCHEMAS, TABLES, COLUMNS, TBLPROPERTIES, GRANTS. */
+/* SHOW CATALOGS, SCHEMAS, TABLES, VOLUMES, COLUMNS, TBLPROPERTIES, GRANTS. */
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -86,6 +86,13 @@ static struct lake_stream *show_tables(struct front *f, struct err *e)
     json_decref(rows);
     json_decref(answer);
     return s;
+}
+
+static struct lake_stream *show_volumes(struct front *f, struct err *e)
+{
+    struct front_name in;
+    const char *like;
+    return take_in(f, 2, &in, e) && take_like(f, &like, e) && front_need_end(f, e) ? front_show_volumes(f, &in, like, e) : NULL;
 }
 
 static json_t *describe(struct front *f, const struct front_name *name, struct err *e)
@@ -177,13 +184,13 @@ struct lake_stream *front_show(struct front *f, struct err *e)
     static const struct {
         const char *word;
         front_handler *run;
-    } kinds[] = {{"catalogs", show_catalogs}, {"schemas", show_schemas}, {"databases", show_schemas}, {"tables", show_tables},
+    } kinds[] = {{"catalogs", show_catalogs}, {"schemas", show_schemas}, {"databases", show_schemas}, {"tables", show_tables}, {"volumes", show_volumes},
                  {"columns", show_columns}, {"tblproperties", show_properties}, {"grants", show_grants}, {"grant", show_grants}};
     f->at = 1;
     for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
         if (front_take(f, kinds[i].word))
             return kinds[i].run(f, e);
     front_error(f, front_now(f), "UNSUPPORTED_STATEMENT", "0A000", e,
-                "of SHOW, this workspace has CATALOGS, SCHEMAS, TABLES, COLUMNS, TBLPROPERTIES and GRANTS");
+                "of SHOW, this workspace has CATALOGS, SCHEMAS, TABLES, VOLUMES, COLUMNS, TBLPROPERTIES and GRANTS");
     return NULL;
 }

@@ -6,7 +6,7 @@
 #include "base/jx.h"
 #include "base/utf8.h"
 #include "base/xalloc.h"
-#include "lakehouse/front.h"
+#include "lakehouse/front_files.h"
 
 /* ---- Unity Catalog's errors in SQL's terms ---- */
 static const struct error_class {
@@ -16,6 +16,7 @@ static const struct error_class {
     {ERR_CATALOG_NOT_FOUND, "NO_SUCH_CATALOG_EXCEPTION", "42704"}, {ERR_SCHEMA_NOT_FOUND, "SCHEMA_NOT_FOUND", "42704"},
     {ERR_TABLE_NOT_FOUND, "TABLE_OR_VIEW_NOT_FOUND", "42P01"},     {ERR_NOT_FOUND, "TABLE_OR_VIEW_NOT_FOUND", "42P01"},
     {ERR_RESOURCE_NOT_FOUND, "TABLE_OR_VIEW_NOT_FOUND", "42P01"},  {ERR_PERMISSION, "INSUFFICIENT_PERMISSIONS", "42501"},
+    {ERR_VOLUME_NOT_FOUND, "UC_VOLUME_NOT_FOUND", "42704"},        {ERR_VOLUME_EXISTS, "VOLUME_ALREADY_EXISTS", "42000"},
     {ERR_ALREADY_EXISTS, "TABLE_OR_VIEW_ALREADY_EXISTS", "42P07"}, {ERR_CATALOG_EXISTS, "CATALOG_ALREADY_EXISTS", "42710"},
     {ERR_CATALOG_NOT_EMPTY, "CATALOG_NOT_EMPTY", "2BP01"},         {ERR_INVALID_PARAMETER, "INVALID_PARAMETER_VALUE", "22023"},
     {ERR_BAD_REQUEST, "INVALID_PARAMETER_VALUE", "22023"},         {ERR_NOT_IMPLEMENTED, "UNSUPPORTED_FEATURE", "0A000"},
@@ -124,7 +125,8 @@ struct front_source *front_open(struct front *f, const struct front_name *name, 
         return NULL;
     if (object.kind != LAKE_DELTA) {
         front_error(f, name->token, "UNSUPPORTED_FEATURE.TABLE_OPERATION", "0A000", e,
-                    "%s is a table of PostgreSQL: from here it can only be queried", object.full_name);
+                    object.kind == LAKE_FOREIGN ? "%s is a table of PostgreSQL: from here it can only be queried"
+                                                : "%s is a view of the system: it can only be queried", object.full_name);
         lake_object_release(&object);
         return NULL;
     }
@@ -205,23 +207,29 @@ static bool version_at(struct front *f, const char *location, size_t from, size_
                        "the table has no version that is as old");
 }
 
+bool front_version(struct front *f, const char *location, size_t from, size_t to, int64_t *version, struct err *e)
+{
+    size_t of = from;
+    while (of < to && !token_is(front_token(f, of), "of"))
+        of++;
+    const struct token *at = front_token(f, of + 1);
+    if (of + 1 >= to || of < from + 2)
+        return front_error(f, front_token(f, from), "INVALID_TIME_TRAVEL_SPEC", "42K0E", e,
+                           "VERSION AS OF a number or TIMESTAMP AS OF a moment is expected");
+    if (token_is(front_token(f, of - 2), "timestamp"))
+        return version_at(f, location, of + 1, to, version, e);
+    const char *text = of + 2 == to ? literal(f, at) : NULL;
+    if (!text)
+        return front_error(f, at, "INVALID_TIME_TRAVEL_SPEC", "42K0E", e, "after VERSION AS OF comes a number");
+    return parse_version(f, text, at, version, e);
+}
+
 /* -1 without time travel. */
 static bool travelled_version(struct front *f, const struct front_table *t, const struct lake_object *object,
                               int64_t *version, struct err *e)
 {
     *version = -1;
-    if (t->changes || t->travel_end <= t->travel)
-        return true;
-    size_t of = t->travel;
-    while (!token_is(front_token(f, of), "of"))
-        of++;
-    const struct token *at = front_token(f, of + 1);
-    if (token_is(front_token(f, of - 2), "timestamp"))
-        return version_at(f, object->location, of + 1, t->travel_end, version, e);
-    const char *text = of + 2 == t->travel_end ? literal(f, at) : NULL;
-    if (!text)
-        return front_error(f, at, "INVALID_TIME_TRAVEL_SPEC", "42K0E", e, "after VERSION AS OF comes a number");
-    return parse_version(f, text, at, version, e);
+    return t->changes || t->travel_end <= t->travel || front_version(f, object->location, t->travel, t->travel_end, version, e);
 }
 
 /* ---- the SELECT of each ---- */
@@ -246,6 +254,7 @@ static bool foreign_sql(struct front *f, struct front_table *t, struct lake_obje
     if (!f->handles)
         f->handles = lake_handles_new(f->lake, f->catalog);
     struct buf sql;
+    int64_t id = lake_handles_next(f->handles);
     buf_init(&sql, LAKE_SQL_MAX);
     buf_puts(&sql, "SELECT ");
     for (size_t i = 0; i < object->n_columns; i++) {
@@ -257,7 +266,7 @@ static bool foreign_sql(struct front *f, struct front_table *t, struct lake_obje
             return false;
         }
         buf_puts(&sql, c->type == DELTA_BINARY ? "from_hex(substr(" : "CAST(");
-        lake_quote_name(&sql, c->name);
+        buf_printf(&sql, LAKE_FOREIGN_COLUMN, (long long)id, i);
         if (c->type == DELTA_BINARY) {
             buf_puts(&sql, ", 3))");
         } else {
@@ -269,8 +278,7 @@ static bool foreign_sql(struct front *f, struct front_table *t, struct lake_obje
         lake_quote_name(&sql, c->name);
         delta_schema_release(&one);
     }
-    int64_t id;
-    lake_handles_add(f->handles, object, &id);
+    lake_handles_add(f->handles, object, id);
     buf_printf(&sql, " FROM __lake_foreign(%lld)", (long long)id);
     return keep_sql(f, &sql, &t->sql, e);
 }
@@ -351,6 +359,53 @@ static bool snapshot_sql(struct front *f, struct front_table *t, struct lake_obj
     return t->sql != NULL;
 }
 
+/* A view of the system's: its rows as they came. */
+static bool rows_sql(struct front *f, struct front_table *t, const struct lake_object *object, struct err *e)
+{
+    struct buf sql;
+    size_t n = json_array_size(object->fields), row, i;
+    json_t *field, *values, *value;
+    if (t->changes || t->travel_end > t->travel)
+        return front_error(f, front_token(f, t->first), "UNSUPPORTED_FEATURE.TIME_TRAVEL", "0A000", e, "%s is a view: it has no versions", object->full_name);
+    buf_init(&sql, LAKE_SQL_MAX);
+    json_array_foreach(object->fields, i, field) {
+        const char *type = jx_get_str(field, "type_text", "");
+        buf_printf(&sql, "%sCAST(c%zu AS %s) AS ", i ? ", " : "SELECT ", i,
+                   !strcmp(type, "STRING") ? "VARCHAR" : !strcmp(type, "TIMESTAMP") ? "TIMESTAMPTZ" : type);
+        lake_quote_name(&sql, jx_get_str(field, "name", ""));
+    }
+    buf_puts(&sql, " FROM (VALUES (");
+    for (i = 0; i < n; i++)
+        buf_puts(&sql, i ? ", CAST(NULL AS VARCHAR)" : "CAST(NULL AS VARCHAR)"); /* a row for the types, left out below */
+    buf_puts(&sql, ", true)");
+    json_array_foreach(object->rows, row, values) {
+        buf_puts(&sql, ", (");
+        json_array_foreach(values, i, value) {
+            if (json_is_string(value))
+                lake_quote_text(&sql, json_string_value(value));
+            else
+                buf_puts(&sql, "NULL");
+            buf_puts(&sql, ", ");
+        }
+        buf_puts(&sql, "false)");
+    }
+    buf_puts(&sql, ") AS v(");
+    for (i = 0; i < n; i++)
+        buf_printf(&sql, "c%zu, ", i);
+    buf_puts(&sql, "no) WHERE NOT no");
+    return keep_sql(f, &sql, &t->sql, e);
+}
+
+static bool files_sql(struct front *f, struct front_table *t, struct err *e)
+{
+    struct buf sql;
+    buf_init(&sql, LAKE_SQL_MAX);
+    if (front_files_find(f, t->files, e) && front_reader_sql(f, t->files, NULL, &sql, e))
+        return keep_sql(f, &sql, &t->sql, e);
+    buf_release(&sql);
+    return false;
+}
+
 bool front_resolve_tables(struct front *f, struct err *e)
 {
     bool ok = true;
@@ -360,10 +415,17 @@ bool front_resolve_tables(struct front *f, struct err *e)
         int64_t version;
         if (t->sql)
             continue;
+        if (t->files) {
+            ok = files_sql(f, t, e);
+            continue;
+        }
         if (!resolve(f, t->parts, front_token(f, t->first), false, &object, e))
             return false;
-        add_lineage(f, object.full_name);
-        if (object.kind == LAKE_FOREIGN) {
+        if (object.kind != LAKE_ROWS)
+            add_lineage(f, object.full_name);
+        if (object.kind == LAKE_ROWS) {
+            ok = rows_sql(f, t, &object, e);
+        } else if (object.kind == LAKE_FOREIGN) {
             ok = foreign_sql(f, t, &object, e);
         } else if (t->changes) {
             ok = changes_sql(f, t, &object, e);

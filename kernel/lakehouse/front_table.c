@@ -293,3 +293,14 @@ json_t *front_column_infos(const struct delta_schema *schema, char *const *parti
     }
     return list;
 }
+
+bool front_tell_catalog(struct front *f, const struct front_name *name, const struct delta_schema *schema, char *const *partitions,
+                        size_t n_partitions, json_t *configuration, struct err *e)
+{
+    const char *const *p = name->parts;
+    json_t *args = json_pack("{s:[sss], s:o, s:O}", "name", p[0], p[1], p[2], "columns",
+                             front_column_infos(schema, partitions, n_partitions), "properties", configuration);
+    json_t *answer = front_call(f, name->token, "update_table", args, e);
+    json_decref(answer);
+    return answer != NULL;
+}

@@ -29,5 +29,8 @@ bool front_parse_properties(struct front *f, json_t *into, bool values, struct e
 struct lake_stream *front_create_table(struct front *f, bool replace, struct err *e);
 /* The columns as the API's column_info objects. */
 json_t *front_column_infos(const struct delta_schema *schema, char *const *partitions, size_t n_partitions);
+/* Unity Catalog learns what the table is like now. */
+bool front_tell_catalog(struct front *f, const struct front_name *name, const struct delta_schema *schema, char *const *partitions,
+                        size_t n_partitions, json_t *configuration, struct err *e);
 
 #endif

@@ -9,7 +9,7 @@
 
 #include "base/utf8.h"
 #include "base/xalloc.h"
-#include "lakehouse/front.h"
+#include "lakehouse/front_files.h"
 
 enum frame_kind { FRAME_QUERY = 1, FRAME_EXPRESSION, FRAME_KEYWORD_CALL };
 struct frame {
@@ -204,6 +204,29 @@ static bool take_changes(struct walk *w, size_t first)
     return ok && add_table(w, &name, first, first + 3, true);
 }
 
+/* read_files(…), or a path in COPY INTO: tokens [first, end) */
+static bool add_files(struct walk *w, struct front_files *x, size_t first, size_t end)
+{
+    struct front *f = w->f;
+    struct front_name name = {.written = 1, .parts = {"", "", "read_files"}};
+    f->at = end;
+    if (add_table(w, &name, first, 0, false)) {
+        f->tables[f->n_tables - 1].files = x;
+        w->at = f->at;
+        return true;
+    }
+    if (x != f->copied)
+        front_files_free(x);
+    return false;
+}
+
+static bool take_read_files(struct walk *w)
+{
+    size_t close = front_after_bracket(w->f, w->at + 1, w->e);
+    struct front_files *x = close ? front_parse_read_files(w->f, w->at + 1, w->e) : NULL;
+    return x && add_files(w, x, w->at, close);
+}
+
 /* A name where a table is wanted. */
 static bool take_table(struct walk *w)
 {
@@ -217,10 +240,12 @@ static bool take_table(struct walk *w)
             w->at = f->at;
             return ok;
         }
+        if (!strcasecmp(t->text, "read_files"))
+            return take_read_files(w);
         if (table_function(t->text))
             return true; /* walked as an expression */
         return front_error(f, t, "UNSUPPORTED_TABLE_VALUED_FUNCTION", "0A000", w->e,
-                           "the table function %s is not supported: range, explode and table_changes are", t->text);
+                           "the table function %s is not supported: range, explode, table_changes and read_files are", t->text);
     }
     struct front_name name;
     if (!front_take_name(f, 3, &name, w->e))
@@ -311,9 +336,17 @@ static bool step(struct walk *w)
 static bool walk_wanted(struct walk *w)
 {
     const struct token *t = front_token(w->f, w->at);
+    if (t->kind == TOKEN_STRING && w->f->copied) {
+        if (w->f->copied->path)
+            return front_error(w->f, t, "UNSUPPORTED_FEATURE.PATH_IN_FROM", "0A000", w->e, "COPY INTO reads one path");
+        w->f->copied->at = t;
+        w->f->copied->path = t->text;
+        top(w)->want_table = false;
+        return add_files(w, w->f->copied, w->at, w->at + 1);
+    }
     if (t->kind == TOKEN_STRING)
         return front_error(w->f, t, "UNSUPPORTED_FEATURE.PATH_IN_FROM", "0A000", w->e,
-                           "files are not read by path: name a table of Unity Catalog");
+                           "files are not read by path alone: name a table of Unity Catalog, or read_files('/Volumes/…')");
     if (token_is(t, "lateral") && token_is(&t[1], "view"))
         return front_error(w->f, t, "UNSUPPORTED_FEATURE.LATERAL_VIEW", "0A000", w->e,
                            "LATERAL VIEW is not supported: write FROM t, LATERAL (SELECT explode(…))");

@@ -40,7 +40,7 @@ bool front_take_securable(struct front *f, struct front_securable *out, struct e
     static const struct {
         const char *word, *type;
         size_t parts;
-    } kinds[] = {{"catalog", "CATALOG", 1}, {"schema", "SCHEMA", 2}, {"database", "SCHEMA", 2}, {"table", "TABLE", 3}};
+    } kinds[] = {{"catalog", "CATALOG", 1}, {"schema", "SCHEMA", 2}, {"database", "SCHEMA", 2}, {"table", "TABLE", 3}, {"volume", "VOLUME", 3}};
     const struct token *next = &front_now(f)[1];
     *out = (struct front_securable){.type = "TABLE"};
     if (token_is(front_now(f), "metastore")) {

@@ -22,7 +22,7 @@ static const char *const set_up_sql[] = {
     "CREATE MACRO spark_isnotnull(x) AS x IS NOT NULL",
     "CREATE MACRO spark_nvl2(a, b, c) AS CASE WHEN a IS NULL THEN c ELSE b END",
     "CREATE MACRO spark_dayofweek(d) AS dayofweek(CAST(d AS DATE)) + 1",
-    "CREATE MACRO spark_unix_timestamp() AS CAST(epoch(now()) AS BIGINT), (t) AS CAST(epoch(CAST(t AS TIMESTAMPTZ)) AS BIGINT)",
+    "CREATE MACRO spark_unix_timestamp() AS CAST(floor(epoch(now())) AS BIGINT), (t) AS CAST(floor(epoch(CAST(t AS TIMESTAMPTZ))) AS BIGINT)",
     "CREATE MACRO spark_from_unixtime(n) AS strftime(make_timestamp(CAST(n AS BIGINT) * 1000000), '%Y-%m-%d %H:%M:%S')",
     "CREATE MACRO spark_sha2(s, bits) AS CASE WHEN bits IN (0, 256) THEN sha256(s) ELSE error('sha2 is offered with 256 "
     "bits only') END",
@@ -94,6 +94,8 @@ void lake_object_release(struct lake_object *o)
     for (size_t i = 0; i < o->n_columns; i++)
         lake_column_release(&o->columns[i]);
     free(o->columns);
+    json_decref(o->fields);
+    json_decref(o->rows);
     *o = (struct lake_object){0};
 }
 

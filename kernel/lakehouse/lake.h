@@ -78,6 +78,11 @@ struct lake_stream *lake_scan(struct lake *l, const char *root, int64_t version,
 /* The change data feed from..to (both included): the table's columns, then _change_type (string: insert,
  * update_preimage, update_postimage, delete), _commit_version (long), _commit_timestamp (timestamp); in the order of versions. */
 struct lake_stream *lake_changes(struct lake *l, const char *root, int64_t from, int64_t to, struct err *e);
+/* What is left of that feed for each key, a row each: the columns as the last change has them, then _sync_upsert (boolean: it is there,
+ * else it went) and _sync_balance (long: rows that came less rows that went). Within a version rows go before they come. Rows with a
+ * NULL in the key are all there. */
+struct lake_stream *lake_changes_net(struct lake *l, const char *root, int64_t from, int64_t to, const char *const *key, size_t n_key,
+                                     struct err *e);
 const struct lake_column *lake_stream_columns(const struct lake_stream *s, size_t *count);
 /* The next batch; *out has 0 rows at the end. ERR_CANCELLED within a moment of the token's firing. */
 bool lake_next(struct lake_stream *s, struct lake_batch *out, struct cancel *cancel, struct err *e);
@@ -86,7 +91,7 @@ void lake_stream_close(struct lake_stream *s);
 /* ---- SQL ---- */
 /* What SQL names resolve to, and everything that is not the engine's: answered by Unity Catalog (the server). Each call
  * checks the session's principal. Every callback may block; NULL ones are refused with ERR_NOT_IMPLEMENTED. */
-enum lake_object_kind { LAKE_DELTA = 1, LAKE_FOREIGN };
+enum lake_object_kind { LAKE_DELTA = 1, LAKE_FOREIGN, LAKE_ROWS };
 struct lake_object {
     enum lake_object_kind kind;
     char *full_name;  /* "main.shop.orders" */
@@ -95,6 +100,7 @@ struct lake_object {
     void (*foreign_free)(void *foreign); /* NULL: nothing to free */
     struct lake_column *columns; /* LAKE_FOREIGN: all of them; heap */
     size_t n_columns;
+    json_t *fields, *rows;       /* LAKE_ROWS (a view of the system's): [{name, type_text}] and [[text or null]] */
 };
 void lake_object_release(struct lake_object *o);
 
@@ -108,7 +114,8 @@ struct lake_catalog {
     /* Open a stream over a table of a registered PostgreSQL database: the n columns (places in lake_object.columns) that are
      * wanted; n 0: only rows count. Called on a thread of the engine, also after lake_execute returned, until the stream
      * is closed. */
-    struct lake_foreign *(*foreign_scan)(void *self, void *foreign, const size_t *columns, size_t n, struct err *e);
+    /* where: a condition in PostgreSQL's SQL that rows must fulfil; more rows do no harm. NULL: all. */
+    struct lake_foreign *(*foreign_scan)(void *self, void *foreign, const size_t *columns, size_t n, const char *where, struct err *e);
 };
 /* A foreign table's rows, pulled by the engine. Filled by whoever implements foreign_scan (the worker, over pg/). */
 struct lake_foreign {
@@ -134,6 +141,7 @@ struct lake_outcome {
     char *catalog, *schema;     /* after USE; else NULL */
     json_t *sources;            /* array of full names that were read: lineage */
     char *target;               /* full name written to, or NULL */
+    bool committed;             /* what it wrote is there: a cancel comes too late, and must not say that nothing happened */
 };
 /* Run one Databricks SQL statement. Returns its rows (never NULL on success: a statement without rows gives a stream of no
  * columns). Errors: ERR_SQL with the error class in brackets first ("[TABLE_OR_VIEW_NOT_FOUND] …"), sqlstate, and

@@ -15,16 +15,17 @@ enum { MASKED_AT_ONCE = 20000 };
 
 struct group {
     size_t first, count; /* in files, after sorting */
-    const char *extra;
     const json_t *values;
     bool masked, only;   /* some rows do not count; only some count */
 };
 
 /* ---- groups ---- */
+static bool is_part(const struct lake_file *f) { return f->change && f->change->only_rows; }
+
 static bool same_group(const struct lake_file *a, const struct lake_file *b)
 {
-    const char *x = a->extra ? a->extra : "", *y = b->extra ? b->extra : "";
-    return !strcmp(x, y) && !a->only == !b->only && json_equal(a->file->partition_values, b->file->partition_values);
+    bool same_kind = !a->change || (a->change->kind == b->change->kind && is_part(a) == is_part(b));
+    return same_kind && json_equal(a->file->partition_values, b->file->partition_values);
 }
 
 /* Stable: files of a group come together, groups by their first file. */
@@ -38,8 +39,7 @@ static struct group *make_groups(struct lake_file *files, size_t n, size_t *coun
         while (g > 0 && !same_group(&files[groups[g - 1].first], &files[i]))
             g--;
         if (g == 0) {
-            groups[(*count)++] = (struct group){.first = i, .extra = files[i].extra,
-                                                .values = files[i].file->partition_values};
+            groups[(*count)++] = (struct group){.first = i, .values = files[i].file->partition_values};
             g = *count;
         }
         of[i] = g - 1;
@@ -183,7 +183,7 @@ static void add_columns(struct buf *out, const struct delta_schema *schema, cons
 /* ---- rows that do not count ---- */
 static bool has_vector(const struct lake_file *f)
 {
-    return f->only || (f->file->deletion_vector && !json_is_null(f->file->deletion_vector));
+    return is_part(f) || (f->file->deletion_vector && !json_is_null(f->file->deletion_vector));
 }
 
 /* INSERT INTO it the rows of file `at`, some at a time. */
@@ -220,8 +220,8 @@ static bool load_vectors(struct duck_conn *c, const struct lake_file *files, siz
         }
         uint64_t *rows = NULL;
         size_t count = 0;
-        if (ok && files[i].only)
-            ok = add_rows(c, table, i, files[i].only->rows, files[i].only->n_rows, e);
+        if (ok && is_part(&files[i]))
+            ok = add_rows(c, table, i, files[i].change->rows, files[i].change->n_rows, e);
         else if (ok)
             ok = delta_vector_rows(o->root, files[i].file, &rows, &count, e) && add_rows(c, table, i, rows, count, e);
         free(rows);
@@ -235,22 +235,49 @@ static void add_mask(struct buf *out, const struct group *g, const char *table)
                     "CAST(lake_p.file_index AS BIGINT) + %zu", g->only ? "SEMI" : "ANTI", table, g->first);
 }
 
-/* The id of the file that a row comes from: the engine counts the files of one reader. */
+/* What differs from file to file: the engine counts the files of one reader. */
+static void add_of_file(struct buf *out, const int64_t *values, size_t n)
+{
+    bool same = true, in_order = true;
+    for (size_t i = 1; i < n; i++) {
+        same = same && values[i] == values[0];
+        in_order = in_order && values[i] == values[0] + (int64_t)i;
+    }
+    if (same || in_order) {
+        buf_printf(out, "%sCAST(%lld AS BIGINT)", same ? "" : "CAST(file_index AS BIGINT) + ", (long long)values[0]);
+        return;
+    }
+    for (size_t i = 0; i < n; i++)
+        buf_printf(out, "%s%lld", i ? ", " : "CAST(list_extract([", (long long)values[i]);
+    buf_puts(out, "], CAST(file_index AS BIGINT) + 1) AS BIGINT)");
+}
+
 static void add_hidden(struct buf *out, const struct lake_file *files, size_t n)
 {
-    bool in_order = true;
-    for (size_t i = 1; i < n; i++)
-        in_order = in_order && files[i].id == files[0].id + i;
-    if (n == 1) {
-        buf_printf(out, ", CAST(%zu AS BIGINT)", files[0].id);
-    } else if (in_order) {
-        buf_printf(out, ", CAST(file_index AS BIGINT) + CAST(%zu AS BIGINT)", files[0].id);
-    } else {
-        for (size_t i = 0; i < n; i++)
-            buf_printf(out, "%s%zu", i ? ", " : ", CAST(list_extract([", files[i].id);
-        buf_puts(out, "], CAST(file_index AS BIGINT) + 1) AS BIGINT)");
-    }
+    int64_t *ids = xreallocarray(NULL, n, sizeof *ids);
+    for (size_t i = 0; i < n; i++)
+        ids[i] = (int64_t)files[i].id;
+    buf_puts(out, ", ");
+    add_of_file(out, ids, n);
+    free(ids);
     buf_puts(out, " AS __lake_file, CAST(file_row_number AS BIGINT) AS __lake_row");
+}
+
+static void add_change(struct buf *out, const struct lake_file *files, size_t n)
+{
+    int64_t *values = xreallocarray(NULL, n, sizeof *values);
+    enum delta_change kind = files[0].change->kind;
+    buf_puts(out, kind == DELTA_CHANGE_CDC ? ", CAST(_change_type AS VARCHAR)" : kind == DELTA_CHANGE_INSERT ? ", 'insert'" : ", 'delete'");
+    buf_puts(out, " AS _change_type, ");
+    for (size_t i = 0; i < n; i++)
+        values[i] = files[i].change->version;
+    add_of_file(out, values, n);
+    buf_puts(out, " AS _commit_version, make_timestamptz(");
+    for (size_t i = 0; i < n; i++)
+        values[i] = files[i].change->timestamp * 1000;
+    add_of_file(out, values, n);
+    buf_puts(out, ") AS _commit_timestamp");
+    free(values);
 }
 
 static bool add_group(struct duck_conn *c, const struct delta_schema *schema, const struct lake_file *files,
@@ -264,8 +291,8 @@ static bool add_group(struct duck_conn *c, const struct delta_schema *schema, co
     add_columns(out, schema, o, g->values, names);
     if (o->hidden)
         add_hidden(out, files + g->first, g->count);
-    if (g->extra)
-        buf_puts(out, g->extra);
+    if (o->changes)
+        add_change(out, files + g->first, g->count);
     buf_puts(out, " FROM ");
     add_reader(out, files + g->first, g->count);
     if (g->masked)
@@ -286,7 +313,7 @@ bool lake_files_sql(struct duck_conn *c, const struct delta_schema *schema, stru
     ok = ok && load_vectors(c, files, n, o, masks, e);
     for (size_t g = 0; ok && g < count; g++) {
         buf_puts(out, g ? " UNION ALL " : "");
-        groups[g].only = files[groups[g].first].only != NULL;
+        groups[g].only = is_part(&files[groups[g].first]);
         for (size_t i = 0; i < groups[g].count; i++)
             groups[g].masked = groups[g].masked || has_vector(&files[groups[g].first + i]);
         ok = add_group(c, schema, files, &groups[g], masks, o, out, e);
@@ -296,7 +323,9 @@ bool lake_files_sql(struct duck_conn *c, const struct delta_schema *schema, stru
         buf_puts(out, "SELECT ");
         add_columns(out, schema, o, NULL, NULL);
         buf_puts(out, o->hidden ? ", CAST(0 AS BIGINT) AS __lake_file, CAST(0 AS BIGINT) AS __lake_row" : "");
-        buf_printf(out, "%s WHERE false", o->empty_extra ? o->empty_extra : "");
+        buf_puts(out, o->changes ? ", CAST(NULL AS VARCHAR) AS _change_type, CAST(NULL AS BIGINT) AS _commit_version, "
+                                   "CAST(NULL AS TIMESTAMPTZ) AS _commit_timestamp" : "");
+        buf_puts(out, " WHERE false");
     }
     return ok && buf_ok(out, "the scan of a table", e);
 }
@@ -319,17 +348,6 @@ bool lake_snapshot_sql(struct duck_conn *c, const struct delta_snapshot *s, cons
 }
 
 /* ---- the change feed ---- */
-static char *change_columns(const struct delta_change_file *f)
-{
-    char *when = xasprintf(", CAST(%lld AS BIGINT) AS _commit_version, make_timestamptz(CAST(%lld AS BIGINT)) AS "
-                           "_commit_timestamp", (long long)f->version, (long long)f->timestamp * 1000);
-    char *all = f->kind == DELTA_CHANGE_CDC
-                    ? xasprintf(", CAST(_change_type AS VARCHAR) AS _change_type%s", when)
-                    : xasprintf(", '%s' AS _change_type%s", f->kind == DELTA_CHANGE_INSERT ? "insert" : "delete", when);
-    free(when);
-    return all;
-}
-
 bool lake_changes_sql(struct duck_conn *c, const char *root, int64_t from, int64_t to, bool text,
                       struct delta_schema *schema, struct buf *out, struct err *e)
 {
@@ -338,24 +356,16 @@ bool lake_changes_sql(struct duck_conn *c, const char *root, int64_t from, int64
         return false;
     struct delta_snapshot *s = delta_open(root, to, e); /* for the partition columns */
     struct lake_file *files = xcalloc(changes.count + 1, sizeof *files);
-    char **extras = xcalloc(changes.count + 1, sizeof *extras);
-    for (size_t i = 0; i < changes.count; i++) {
-        extras[i] = change_columns(&changes.files[i]);
-        files[i] = (struct lake_file){&changes.files[i].file, i, extras[i],
-                                      changes.files[i].only_rows ? &changes.files[i] : NULL};
-    }
+    for (size_t i = 0; i < changes.count; i++)
+        files[i] = (struct lake_file){&changes.files[i].file, i, &changes.files[i]};
     struct lake_files_options o = {.root = root,
                                    .text = text,
                                    .partitions = s ? s->partition_columns : NULL,
                                    .n_partitions = s ? s->n_partition_columns : 0,
-                                   .empty_extra = ", CAST(NULL AS VARCHAR) AS _change_type, CAST(NULL AS BIGINT) AS "
-                                                  "_commit_version, CAST(NULL AS TIMESTAMPTZ) AS _commit_timestamp"};
+                                   .changes = true};
     bool ok = s && lake_files_sql(c, &changes.schema, files, changes.count, &o, out, e);
     if (ok && schema)
         delta_schema_copy(schema, &changes.schema);
-    for (size_t i = 0; i < changes.count; i++)
-        free(extras[i]);
-    free(extras);
     free(files);
     delta_close(s);
     delta_changes_release(&changes);

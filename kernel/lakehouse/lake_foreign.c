@@ -1,11 +1,15 @@
 /*
  * Foreign tables: a table function __lake_foreign(id) pulls their rows as text through the catalog's foreign_scan; the
- * SELECT around it casts them. Only columns that the query uses are asked for. Users cannot call it: the front refuses its
+ * SELECT around it casts them. Only columns that the query uses are asked for, and as the engine's C API tells a table function of
+ * no filters, those are read from the plan and put into PostgreSQL's query (lake_foreign_where.c). Users cannot call it: the front refuses its
  * name.
  */
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "base/jx.h"
 #include "base/xalloc.h"
 #include "lakehouse/lake_parts.h"
 
@@ -14,6 +18,7 @@ struct entry {
     int64_t id;
     struct lake_object object;
     struct lake_catalog catalog;
+    char *where;      /* what PostgreSQL is asked to leave out; NULL: nothing */
 };
 struct lake_registry {
     pthread_mutex_t lock;
@@ -41,7 +46,15 @@ struct lake_handles *lake_handles_new(struct lake *l, const struct lake_catalog 
     return h;
 }
 
-void lake_handles_add(struct lake_handles *h, struct lake_object *object, int64_t *id)
+int64_t lake_handles_next(struct lake_handles *h)
+{
+    pthread_mutex_lock(&h->registry->lock);
+    int64_t id = ++h->registry->last_id;
+    pthread_mutex_unlock(&h->registry->lock);
+    return id;
+}
+
+void lake_handles_add(struct lake_handles *h, struct lake_object *object, int64_t id)
 {
     struct entry *entry = xcalloc(1, sizeof *entry);
     entry->object = *object;
@@ -49,8 +62,8 @@ void lake_handles_add(struct lake_handles *h, struct lake_object *object, int64_
     entry->catalog = h->catalog;
     entry->sibling = h->list;
     h->list = entry;
+    entry->id = id;
     pthread_mutex_lock(&h->registry->lock);
-    *id = entry->id = ++h->registry->last_id;
     entry->next = h->registry->list;
     h->registry->list = entry;
     pthread_mutex_unlock(&h->registry->lock);
@@ -73,6 +86,7 @@ void lake_handles_free(void *handles)
         struct entry *entry = h->list;
         h->list = entry->sibling;
         lake_object_release(&entry->object);
+        free(entry->where);
         free(entry);
     }
     free(h);
@@ -88,6 +102,73 @@ static struct entry *find(struct lake_registry *r, int64_t id)
     return entry;
 }
 
+/* ---- conditions ---- */
+static const json_t *child_scan(const json_t *node)
+{
+    const json_t *child = json_array_get(json_object_get(node, "children"), 0);
+    return child && strstr(jx_get_str(child, "name", ""), "__LAKE_FOREIGN") ? child : NULL;
+}
+
+static void take_filter(struct lake_handles *h, const char *filter)
+{
+    for (struct entry *entry = h->list; entry; entry = entry->sibling) {
+        struct buf where;
+        buf_init(&where, LAKE_WHERE_MAX);
+        lake_foreign_where(&entry->object, entry->id, filter, &where);
+        if (where.len > 0 && buf_ok(&where, "a condition", &(struct err){0})) {
+            free(entry->where);
+            entry->where = buf_detach(&where);
+        }
+        buf_release(&where);
+    }
+}
+
+/* A filter right above a foreign table: rows that it drops are in no result, however else the statement runs. */
+static void walk(struct lake_handles *h, const json_t *node, int depth)
+{
+    enum { PLAN_DEPTH_MAX = 500 };
+    size_t i;
+    json_t *child;
+    const json_t *said = json_object_get(json_object_get(node, "extra_info"), "Expression");
+    if (strstr(jx_get_str(node, "name", ""), "FILTER") && child_scan(node)) {
+        if (json_is_string(said))
+            take_filter(h, json_string_value(said));
+        json_array_foreach(said, i, child)
+            take_filter(h, json_string_value(child) ? json_string_value(child) : "");
+    }
+    if (depth < PLAN_DEPTH_MAX)
+        json_array_foreach(json_object_get(node, "children"), i, child)
+            walk(h, child, depth + 1);
+}
+
+/* The plan's moment of now() is a little before that of the run: what is written in between is too late for the statement. */
+void lake_foreign_push(struct duck_conn *c, struct lake_handles *h, const char *sql, struct duck_params params)
+{
+    struct err ignored;
+    struct buf explain;
+    err_init(&ignored);
+    buf_init(&explain, LAKE_SQL_MAX);
+    buf_printf(&explain, "EXPLAIN (FORMAT json) %s", sql);
+    struct duck_rows *r = buf_ok(&explain, "a plan", &ignored) ? duck_query(c, buf_str(&explain), params, NULL, &ignored) : NULL;
+    if (r && duck_next_row(r, NULL, &ignored)) {
+        size_t i, len;
+        const char *text = duck_text(r, 1, &len);
+        json_t *plan = text ? json_loadb(text, len, 0, NULL) : NULL, *node;
+        json_array_foreach(plan, i, node)
+            walk(h, node, 0);
+        json_decref(plan);
+    }
+    duck_rows_free(r);
+    buf_release(&explain);
+}
+
+void lake_foreign_explain(const struct lake_handles *h, struct buf *out)
+{
+    for (const struct entry *entry = h ? h->list : NULL; entry; entry = entry->sibling)
+        buf_printf(out, "PostgreSQL: %s%s%s\n", entry->object.full_name, entry->where ? " WHERE " : ", every row",
+                   entry->where ? entry->where : "");
+}
+
 /* ---- the table function ---- */
 static void on_bind(duckdb_info info)
 {
@@ -100,8 +181,11 @@ static void on_bind(duckdb_info info)
         return;
     }
     duckdb_type_ref text = duck->create_logical_type(DUCKDB_VARCHAR);
-    for (size_t i = 0; i < entry->object.n_columns; i++)
-        duck->bind_add_result_column(info, entry->object.columns[i].name, text);
+    for (size_t i = 0; i < entry->object.n_columns; i++) {
+        char name[48]; /* so that a plan's text says which column of which table it means */
+        snprintf(name, sizeof name, LAKE_FOREIGN_COLUMN, (long long)entry->id, i);
+        duck->bind_add_result_column(info, name, text);
+    }
     duck->destroy_logical_type(&text);
     duck->bind_set_bind_data(info, entry, NULL);
 }
@@ -131,7 +215,7 @@ static void on_init(duckdb_info info)
     }
     struct err e;
     err_init(&e);
-    scan->rows = entry->catalog.foreign_scan(entry->catalog.self, entry->object.foreign, columns, scan->n, &e);
+    scan->rows = entry->catalog.foreign_scan(entry->catalog.self, entry->object.foreign, columns, scan->n, entry->where, &e);
     free(columns);
     if (!scan->rows)
         duck->init_set_error(info, e.text);

@@ -29,12 +29,11 @@ void lake_quote_name(struct buf *out, const char *name);
 void lake_quote_text(struct buf *out, const char *text);
 
 /* ---- files as SQL (lake_files.c) ---- */
-/* A data file in a scan; files with equal partition values and equal extra are read together. */
+/* A data file in a scan; files with equal partition values, and of one kind of change, are read together. */
 struct lake_file {
     const struct delta_file *file;
-    size_t id;         /* what __lake_file says for it */
-    const char *extra; /* SQL of further columns, ", 'insert' AS _change_type"; NULL: none */
-    const struct delta_change_file *only; /* when it has only_rows: its rows and no others; NULL: those that no vector masks */
+    size_t id; /* what __lake_file says for it */
+    const struct delta_change_file *change; /* of a change feed; when it has only_rows, those and no others. NULL: of a snapshot */
 };
 struct lake_files_options {
     const char *root;          /* the table's, for its deletion vectors */
@@ -43,7 +42,7 @@ struct lake_files_options {
     const char *const *columns; /* NULL-terminated; NULL: all */
     char *const *partitions;   /* the table's partition columns */
     size_t n_partitions;
-    const char *empty_extra;   /* instead of extra when there is no file */
+    bool changes;              /* of a change feed: also _change_type, _commit_version, _commit_timestamp */
 };
 /* Append a SELECT over the files with the columns of `schema`. Sorts files so that those read together are side by side
  * (groups in order of first appearance). Masked rows go into a temporary table of the connection, which the text names. */
@@ -61,20 +60,42 @@ bool lake_changes_sql(struct duck_conn *c, const char *root, int64_t from, int64
 void lake_checkpoints(struct lake *l, bool on);
 
 /* ---- foreign tables (lake_foreign.c) ---- */
+enum { LAKE_WHERE_MAX = 64 << 10 };
+#define LAKE_FOREIGN_COLUMN "f%lld_%zu" /* id, place: the engine's name of a foreign table's column */
 /* The table function through which the engine pulls rows of foreign tables; once a database. */
 bool lake_foreign_register(struct lake *l, struct err *e);
 /* Tables in use by a statement; freed with its stream. */
 struct lake_handles;
 struct lake_handles *lake_handles_new(struct lake *l, const struct lake_catalog *catalog);
 void lake_handles_free(void *handles);
-/* Take the object over; *id is what __lake_foreign(id) is called with. */
-void lake_handles_add(struct lake_handles *h, struct lake_object *object, int64_t *id);
+/* Take the object over, under a number from lake_handles_next: what __lake_foreign(id) is called with. */
+int64_t lake_handles_next(struct lake_handles *h);
+void lake_handles_add(struct lake_handles *h, struct lake_object *object, int64_t id);
+
+/* What the engine would filter right behind its foreign tables is asked of PostgreSQL instead. Called before `sql` runs on the same
+ * connection; a plan that cannot be read only costs the gain. */
+void lake_foreign_push(struct duck_conn *c, struct lake_handles *h, const char *sql, struct duck_params params);
+/* One line for each foreign table of the statement: what is asked of PostgreSQL. */
+void lake_foreign_explain(const struct lake_handles *h, struct buf *out);
+/* The condition that the engine's text `filter` puts on columns f<id>_<n> of the table, in PostgreSQL's SQL; parts that cannot be
+ * said there with the same meaning are left out (lake_foreign_where.c). Nothing is appended when nothing is left. */
+void lake_foreign_where(const struct lake_object *table, int64_t id, const char *filter, struct buf *out);
 
 /* ---- streams (lake_stream.c) ---- */
 /* A stream over what `sql` gives, in our layouts. Takes the connection over, also on failure. columns (taken over too): what
  * they are; NULL: as DuckDB says, converted where need be. */
 struct lake_stream *lake_stream_new(struct duck_conn *conn, const char *sql, struct duck_params params,
                                     struct lake_column *columns, size_t n, struct cancel *cancel, struct err *e);
+/* Folders of ours under the names that users know them by: put into the texts of errors. */
+struct lake_aliases {
+    struct lake_aliases *next;
+    char *folder, *shown;
+};
+void lake_aliases_add(struct lake_aliases **list, const char *folder, const char *shown);
+void lake_aliases_apply(const struct lake_aliases *list, struct err *e);
+void lake_aliases_free(struct lake_aliases *list);
+/* The stream's errors are changed by them from now on; takes the list over. */
+void lake_stream_aliases(struct lake_stream *s, struct lake_aliases *list);
 /* What to free with the stream, e.g. handles of foreign tables. */
 void lake_stream_on_close(struct lake_stream *s, void (*fn)(void *), void *arg);
 

@@ -82,3 +82,62 @@ struct lake_stream *lake_changes(struct lake *l, const char *root, int64_t from,
     buf_release(&sql);
     return stream;
 }
+
+/* ---- the feed, reduced ---- */
+
+#define UPSERTS "_change_type IN ('insert', 'update_postimage')"
+
+/* "k1", "k2"; with `null`: "k1" IS NULL OR "k2" IS NULL */
+static void put_key(struct buf *sql, const struct delta_schema *schema, const char *const *key, size_t n_key, bool null)
+{
+    for (size_t i = 0; i < n_key; i++) {
+        buf_puts(sql, !i ? "" : null ? " OR " : ", ");
+        lake_quote_name(sql, delta_schema_find(schema, key[i])->name);
+        buf_puts(sql, null ? " IS NULL" : "");
+    }
+}
+
+static void put_net(struct buf *sql, const struct delta_schema *schema, const char *feed, const char *const *key, size_t n_key)
+{
+    buf_puts(sql, "SELECT ");
+    for (size_t i = 0; i < schema->count; i++) {
+        lake_quote_name(sql, schema->columns[i].name);
+        buf_puts(sql, ", ");
+    }
+    buf_puts(sql, "_sync_upsert, _sync_balance FROM (SELECT *, " UPSERTS " AS _sync_upsert, CAST(sum(CASE WHEN " UPSERTS
+                  " THEN 1 ELSE -1 END) OVER (PARTITION BY ");
+    put_key(sql, schema, key, n_key, false);
+    buf_puts(sql, ") AS BIGINT) AS _sync_balance, row_number() OVER (PARTITION BY ");
+    put_key(sql, schema, key, n_key, false);
+    buf_printf(sql, " ORDER BY _commit_version DESC, " UPSERTS " DESC) AS _sync_place FROM (%s)) WHERE _sync_place = 1 OR ", feed);
+    put_key(sql, schema, key, n_key, true);
+}
+
+struct lake_stream *lake_changes_net(struct lake *l, const char *root, int64_t from, int64_t to, const char *const *key, size_t n_key,
+                                     struct err *e)
+{
+    struct duck_conn *c = duck_connect(l->db, e);
+    struct lake_stream *stream = NULL;
+    struct delta_schema schema = {0};
+    struct buf feed, sql;
+    buf_init(&feed, LAKE_SQL_MAX);
+    buf_init(&sql, LAKE_SQL_MAX + 4096);
+    bool ok = c && lake_changes_sql(c, root, from, to, true, &schema, &feed, e);
+    for (size_t i = 0; ok && i < n_key; i++)
+        ok = delta_schema_find(&schema, key[i]) || err_set(e, ERR_NOT_FOUND, "the table has no column '%s'", key[i]);
+    if (ok)
+        put_net(&sql, &schema, buf_str(&feed), key, n_key);
+    if (ok && buf_ok(&sql, "the query of the changes", e)) {
+        size_t n;
+        struct lake_column *list = describe(&schema, NULL, 2, &n);
+        list[n++] = (struct lake_column){.name = xstrdup("_sync_upsert"), .type = DELTA_BOOLEAN, .type_text = xstrdup("BOOLEAN")};
+        list[n++] = (struct lake_column){.name = xstrdup("_sync_balance"), .type = DELTA_LONG, .type_text = xstrdup("BIGINT")};
+        stream = lake_stream_new(c, buf_str(&sql), duck_no_params, list, n, NULL, e);
+    } else {
+        duck_disconnect(c);
+    }
+    delta_schema_release(&schema);
+    buf_release(&sql);
+    buf_release(&feed);
+    return stream;
+}

@@ -17,6 +17,7 @@ struct lake_stream {
     size_t n;
     void (*on_close)(void *);
     void *on_close_arg;
+    struct lake_aliases *aliases;
 };
 
 static int decimal_bytes(int precision)
@@ -148,6 +149,40 @@ void lake_stream_on_close(struct lake_stream *s, void (*fn)(void *), void *arg)
     s->on_close_arg = arg;
 }
 
+/* ---- names in errors ---- */
+void lake_aliases_add(struct lake_aliases **list, const char *folder, const char *shown)
+{
+    struct lake_aliases *one = xcalloc(1, sizeof *one);
+    *one = (struct lake_aliases){*list, xstrdup(folder), xstrdup(shown)};
+    *list = one;
+}
+
+void lake_aliases_apply(const struct lake_aliases *list, struct err *e)
+{
+    for (; list; list = list->next)
+        for (char *at; *list->folder && (at = strstr(e->text, list->folder));) {
+            char *text = xasprintf("%.*s%s%s", (int)(at - e->text), e->text, list->shown, at + strlen(list->folder));
+            err_copy(e->text, sizeof e->text, text, strlen(text));
+            free(text);
+        }
+}
+
+void lake_aliases_free(struct lake_aliases *list)
+{
+    while (list) {
+        struct lake_aliases *next = list->next;
+        free(list->folder);
+        free(list->shown);
+        free(list);
+        list = next;
+    }
+}
+
+void lake_stream_aliases(struct lake_stream *s, struct lake_aliases *list)
+{
+    s->aliases = list;
+}
+
 const struct lake_column *lake_stream_columns(const struct lake_stream *s, size_t *count)
 {
     *count = s->n;
@@ -157,8 +192,10 @@ const struct lake_column *lake_stream_columns(const struct lake_stream *s, size_
 bool lake_next(struct lake_stream *s, struct lake_batch *out, struct cancel *cancel, struct err *e)
 {
     *out = (struct lake_batch){.columns = s->n, .vectors = s->vectors};
-    if (!duck_fetch(s->rows, cancel, e))
+    if (!duck_fetch(s->rows, cancel, e)) {
+        lake_aliases_apply(s->aliases, e);
         return false;
+    }
     out->rows = s->rows->rows;
     for (size_t i = 0; out->rows && i < s->n; i++) {
         duckdb_vector v = duck->data_chunk_get_vector(s->rows->chunk, i);
@@ -176,6 +213,7 @@ void lake_stream_close(struct lake_stream *s)
     duck_disconnect(s->conn);
     if (s->on_close)
         s->on_close(s->on_close_arg);
+    lake_aliases_free(s->aliases);
     for (size_t i = 0; i < s->n; i++)
         lake_column_release(&s->columns[i]);
     free(s->columns);

@@ -205,3 +205,22 @@ class Engine:
         pass
 
     on_revoke = on_create_catalog = on_drop_catalog = on_drop_schema = on_grant
+
+    # ---- volumes ----
+    def volume(self, name="v", schema="default"):
+        """The folder of main.<schema>.<name>, made at its first use."""
+        known = self.__dict__.setdefault("volumes", {})
+        if (schema, name) not in known:
+            known[schema, name] = self.root / "volumes" / str(uuid.uuid4())
+            known[schema, name].mkdir(parents=True)
+        return known[schema, name]
+
+    def on_open_volume(self, args):
+        parts = args["path"].split("/", 5)
+        if parts[:2] != ["", "Volumes"] or len(parts) < 5:
+            raise Refusal("SQL", "[INVALID_PARAMETER_VALUE] only /Volumes/<catalog>/<schema>/<volume>/… can be read", "22023")
+        folder = getattr(self, "volumes", {}).get((parts[3], parts[4]))
+        if not folder:
+            raise Refusal("SQL", "[UC_VOLUME_NOT_FOUND] no such volume", "42704")
+        return {"location": str(folder), "volume_id": folder.name, "volume_path": "/".join(parts[:5]),
+                "path": parts[5].strip("/") if len(parts) > 5 else ""}

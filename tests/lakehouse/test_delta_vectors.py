@@ -1,4 +1,6 @@
 """Deletion vectors as deltalake understands them, and as we do: which rows are there, and which changed."""
+import uuid
+
 import duckdb
 import pytest
 from deltalake import DeltaTable, write_deltalake
@@ -46,6 +48,30 @@ def test_changes(table, delta):  # noqa: F811
     assert got == [
         (1, "delete", [3, 4, 7, 11]), (2, "delete", [70_000, 199_999]), (3, "delete", [150_000]),
         (3, "insert", [3, 7, 11, 70_000, 199_999]), (4, "insert", [4, 150_000]), (5, "delete", [0])]
+
+
+@pytest.mark.parametrize("folder", ["", "ab"])
+@pytest.mark.parametrize("first", vectors.Z85[:83])  # what 32 bits can begin with
+def test_every_name(first, folder, delta, tmp_path):  # noqa: F811
+    """A name in Z85 may begin with any of these characters: '.' and '/' are no folders there."""
+    root = str(tmp_path / "t")
+    write_deltalake(root, duckdb.sql("SELECT i AS id FROM range(10) t(i)"))
+    add = vectors.allow(root)
+    name = uuid.UUID(int=vectors.Z85.index(first) * 85**4 << 96)
+    vector = vectors.stored(root, [3], name, folder)
+    assert vector["pathOrInlineDv"][len(folder)] == vectors.z85(name.bytes)[0]
+    vectors.mask(root, 1, add, vector)
+    assert delta.snapshot(root)["files"][0]["masked"] == [3]
+
+
+def test_no_folder_above(delta, tmp_path):  # noqa: F811
+    root = str(tmp_path / "t")
+    write_deltalake(root, duckdb.sql("SELECT i AS id FROM range(10) t(i)"))
+    add = vectors.allow(root)
+    for folder in ("..", ".", "a/../b"):
+        vectors.mask(root, 1, add, vectors.stored(root, [3]) | {"pathOrInlineDv": folder + "0" * 20})
+        with pytest.raises(Refused, match="stored in an unknown way"):
+            delta.snapshot(root)
 
 
 def test_broken_vector(table, delta, tmp_path):  # noqa: F811

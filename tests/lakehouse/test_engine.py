@@ -353,7 +353,7 @@ def test_errors(people, sql, name, place):
     "SELECT (SELECT count(*) FROM read_csv_auto('/etc/passwd'))", "SELECT * FROM query('SELECT 1')", "SELECT * FROM query_table('x')",
     "WITH a AS (SELECT 1) DELETE FROM people", "WITH a AS (SELECT 1) INSERT INTO people SELECT 1", "SELECT * FROM __lake_foreign(1)",
     "SELECT * FROM (people JOIN 'x.csv' ON true)", "SELECT * FROM people WHERE id IN (FROM 'x.csv')", "CALL pragma_version()",
-    "EXPLAIN SELECT 1", "SELECT * FROM duckdb_secrets()", "SELECT * FROM pg_catalog.pg_class", "SELECT e'\\\\' FROM 'x.csv' --'",
+    "EXPLAIN ANALYZE SELECT 1", "EXPLAIN SELECT * FROM read_csv('x.csv')", "EXPLAIN SELECT * FROM duckdb_secrets()", "SELECT * FROM duckdb_secrets()", "SELECT * FROM pg_catalog.pg_class", "SELECT e'\\\\' FROM 'x.csv' --'",
     "INSERT INTO people SELECT * FROM read_csv('/etc/passwd')", "UPDATE people SET name = (SELECT content FROM read_text('/etc/passwd'))",
     "MERGE INTO people t USING read_csv('/etc/passwd') s ON true WHEN MATCHED THEN DELETE", "SUMMARIZE people", "PIVOT people ON id",
     "SELECT * FROM people POSITIONAL JOIN 'x.csv'", "SELECT * FROM VALUES (1) a, 'x.csv'", "TABLE people",

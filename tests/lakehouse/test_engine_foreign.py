@@ -84,6 +84,58 @@ def test_only_wanted_columns_are_fetched(engine, postgres):
     assert "name" not in selects[1]
 
 
+def asked(postgres, before):
+    """The cursors since then: what stands behind FROM."""
+    with open(postgres[1]) as log:
+        log.seek(before)
+        return [line.partition(' FROM ')[2].strip() for line in log if "DECLARE lakebase_scan" in line]
+
+
+@pytest.mark.parametrize("where, sent", [
+    ("id = 5", '("id" = (5)::bigint)'),
+    ("id IN (3, 4, 5) AND name IS NOT NULL", None),
+    ("n > 100.5 AND upper(name) LIKE 'NAME 9%'", '("n" > (100.50)::numeric)'),
+    ("d >= '2026-01-03' AND d < DATE'2026-01-05'", None),
+    ("at > TIMESTAMP'2026-01-01 00:00:00' OR at IS NULL", None),
+    ("name = 'name 17'", '("name"::text = \'name 17\')'),
+    ("name <> 'name 17' AND NOT (id BETWEEN 5 AND 9000)", None),
+    ("`Odd Name` < 10 AND ok", '("Odd Name" < (10)::bigint)'),
+    ("local = TIMESTAMP_NTZ'2026-01-01 00:00:00' AND id < 3", None),
+    ("n = (SELECT 12.5)", None), ("id = :key", None), ("doc = '{\"a\": [1]}' AND id < 100", None), ("id / 0 IS NULL AND id < 4", None)])
+def test_conditions_are_asked_of_postgresql(engine, postgres, where, sent):
+    """The rows are those without any push (a column through a function is never pushed), and PostgreSQL filters."""
+    parameters = [{"name": "key", "value": "77", "type": "BIGINT"}]
+    before = postgres[1].stat().st_size
+    rows = engine.rows(f"SELECT id, name FROM pg.public.orders WHERE {where} ORDER BY id", parameters)
+    clause = asked(postgres, before)[0]
+    assert not sent or sent in clause
+    engine.run("CREATE TABLE copied AS SELECT id, name, ok, n, d, at, local, doc, `Odd Name` AS odd FROM pg.public.orders")
+    assert rows == engine.rows(f"SELECT id, name FROM copied WHERE {where.replace('`Odd Name`', 'odd')} ORDER BY id", parameters)
+
+
+def test_conditions_of_joins_and_of_writes(engine, postgres):
+    engine.run("CREATE TABLE seen AS SELECT id AS order_id FROM range(1, 6)")
+    before = postgres[1].stat().st_size
+    assert engine.rows("SELECT count(*) FROM seen s JOIN pg.public.orders o ON o.id = s.order_id WHERE o.id <= 3 AND o.ok") == [["1"]]
+    assert engine.rows("SELECT count(*) FROM seen s LEFT JOIN pg.public.orders o ON o.id = s.order_id AND o.id > 4") == [["5"]]
+    assert engine.rows("SELECT count(*) FROM pg.public.orders a JOIN pg.public.orders b ON a.id = b.id WHERE a.id = 3 AND b.name = 'name 3'") == [["1"]]
+    assert engine.rows("CREATE TABLE few AS SELECT id FROM pg.public.orders WHERE id < 10") == [["10", "10"]]
+    clauses = asked(postgres, before)
+    assert '("id" <= (3)::bigint)' in clauses[0] and '"id" > (4)::bigint' in clauses[1]
+    assert "(\"name\"::text = 'name 3')" in " ".join(clauses[2:4]) and '("id" < (10)::bigint)' in clauses[-1]
+
+
+def test_explain_shows_what_postgresql_is_asked_for(engine):
+    engine.run("CREATE TABLE seen AS SELECT id AS order_id FROM range(1, 6)")
+    result = engine.run("EXPLAIN SELECT name FROM pg.public.orders o JOIN seen s ON s.order_id = o.id WHERE o.n > 3 AND upper(name) <> 'X'")
+    assert result.names == ["plan"] and "== Physical Plan ==" in result.rows[0][0] and "join" in result.rows[0][0].lower()
+    assert result.rows[0][0].splitlines()[-1] == 'PostgreSQL: pg.public.orders WHERE (("n" > (3.00)::numeric))'
+    assert engine.rows("EXPLAIN SELECT count(*) FROM pg.public.orders")[0][0].splitlines()[-1] == "PostgreSQL: pg.public.orders, every row"
+    for sql in ("EXPLAIN DROP TABLE seen", "EXPLAIN", "EXPLAIN SELECT nothing FROM seen"):
+        with pytest.raises(SqlError):
+            engine.run(sql)
+
+
 def test_it_is_only_read(engine):
     for sql in ("INSERT INTO pg.public.orders (id) VALUES (1)", "DELETE FROM pg.public.orders",
                 "SELECT * FROM pg.public.orders VERSION AS OF 1"):

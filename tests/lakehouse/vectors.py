@@ -34,12 +34,13 @@ def bitmap(rows):
     return struct.pack("<IQI", 1681511377, 1, 0) + struct.pack("<II", 12346, len(keys)) + heads + offsets + arrays
 
 
-def stored(root, rows):
-    """A descriptor of a new file with the vector."""
-    data, name = bitmap(rows), uuid.uuid4()
-    Path(root, f"deletion_vector_{name}.bin").write_bytes(
+def stored(root, rows, name=None, folder=""):
+    """A descriptor of a new file with the vector; its name, if given, is a UUID."""
+    data, name = bitmap(rows), name or uuid.uuid4()
+    Path(root, folder).mkdir(exist_ok=True)
+    Path(root, folder, f"deletion_vector_{name}.bin").write_bytes(
         b"\x01" + struct.pack(">I", len(data)) + data + struct.pack(">I", zlib.crc32(data)))
-    return {"storageType": "u", "pathOrInlineDv": z85(name.bytes), "offset": 1, "sizeInBytes": len(data), "cardinality": len(rows)}
+    return {"storageType": "u", "pathOrInlineDv": folder + z85(name.bytes), "offset": 1, "sizeInBytes": len(data), "cardinality": len(rows)}
 
 
 def in_line(rows):
