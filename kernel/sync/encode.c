@@ -215,12 +215,57 @@ ENCODE(encode_string)
     return true;
 }
 
+/* The engine writes NaN and Infinity as they are, JSON has no such numbers: they become strings, as Spark's to_json does. */
+static const char *not_json(const char *at, const char *end)
+{
+    static const char *const words[] = {"NaN", "Infinity", "-Infinity"};
+    for (bool quoted = false; at < end; at++) {
+        if (quoted && *at == '\\')
+            at++;
+        else if (*at == '"')
+            quoted = !quoted;
+        for (size_t i = 0; !quoted && i < ARRAY_LEN(words); i++) {
+            size_t len = strlen(words[i]);
+            if ((size_t)(end - at) >= len && memcmp(at, words[i], len) == 0)
+                return at;
+        }
+    }
+    return NULL;
+}
+
+static void add_quoted_numbers(struct encoder *en, const char *text, size_t len)
+{
+    const char *end = text + len;
+    size_t start = en->len;
+    put32(reserve(en, 5), 0);
+    en->data[start + 4] = 1;
+    en->len += 5;
+    for (const char *word; (word = not_json(text, end)); text = word) {
+        size_t before = (size_t)(word - text), n = *word == '-' ? 9 : *word == 'N' ? 3 : 8;
+        char *to = reserve(en, before + n + 2);
+        memcpy(to, text, before);
+        to[before] = '"';
+        memcpy(to + before + 1, word, n);
+        to[before + 1 + n] = '"';
+        en->len += before + n + 2;
+        word += n;
+    }
+    size_t rest = (size_t)(end - text);
+    memcpy(reserve(en, rest + 1), text, rest);
+    en->len += rest;
+    put32(en->data + start, (uint32_t)(en->len - start - 4));
+}
+
 ENCODE(encode_jsonb)
 {
     const struct lake_string *s = &AT(v, struct lake_string, row);
     if (!text_ok(en, s, column, e))
         return false;
-    add_bytes(en, "\1", 1, s); /* version of the binary form */
+    const char *text = lake_string_text(s);
+    if (not_json(text, text + s->length))
+        add_quoted_numbers(en, text, s->length);
+    else
+        add_bytes(en, "\1", 1, s); /* version of the binary form */
     return true;
 }
 

@@ -5,7 +5,7 @@
 #include "base/buf.h"
 #include "sync/sync.h"
 
-enum { SYNC_SQL_MAX = 4 << 20, SYNC_SMALL_ROWS = 50000, SYNC_IDENT_MAX = 63 };
+enum { SYNC_SQL_MAX = 4 << 20, SYNC_SMALL_ROWS = 50000, SYNC_REBUILD_SHARE = 10, SYNC_IDENT_MAX = 63 };
 
 /* The state row, as read under its lock. */
 struct sync_state {
@@ -34,12 +34,18 @@ struct sync_job {
     struct pg_conn *pg;
     char *target;      /* "schema"."table" */
     struct sync_state state;
-    struct delta_snapshot *source; /* the version this run goes to */
+    struct delta_snapshot *source; /* the version this step goes to */
+    int64_t goal;      /* the version the run goes to, once it goes there in several steps; -1: the newest */
+    bool last;         /* this step ends the run */
     struct sync_column *columns;
     size_t n_columns;
     struct sync_result result;
+    int64_t sent;      /* rows of the last stream that had a key */
     int64_t told_ms;   /* when progress was reported last */
 };
+
+/* run.c: j->source and the columns, at a version; -1: the newest. */
+bool source_open(struct sync_job *j, int64_t version, struct err *e);
 
 /* ---- target.c: names, types, DDL, the state row ---- */
 bool target_columns(struct sync_job *j, struct err *e);
@@ -84,11 +90,23 @@ int64_t encoder_skipped(const struct encoder *en);
 bool load_snapshot(struct sync_job *j, const char *table, bool freeze, struct err *e);
 /* The feed from..to into `table`, which has _change_type, _commit_version besides the columns. */
 bool load_changes(struct sync_job *j, const char *table, int64_t from, int64_t to, struct err *e);
+/* What the feed from..to leaves of each key, into `table`, which has _sync_upsert and _sync_balance besides the columns. */
+bool load_net_changes(struct sync_job *j, const char *table, int64_t from, int64_t to, struct err *e);
 
 /* ---- the methods; each inside the transaction that run.c began ---- */
 bool snapshot_load(struct sync_job *j, struct err *e);
 bool snapshot_refresh(struct sync_job *j, struct err *e); /* chooses SWAP or DIFF */
+/* Something depends on the target, so that it cannot be swapped. */
+bool snapshot_dependants(struct sync_job *j, bool *out, struct err *e);
+/* The target under an exclusive lock until COMMIT, without making a queue of readers behind us: short waits, many tries. */
+bool snapshot_lock(struct sync_job *j, struct err *e);
 bool incremental_apply(struct sync_job *j, struct err *e);
+/* … of a target with a timeseries key. `columns`: what adds new columns. */
+bool incremental_newest(struct sync_job *j, struct buf *sql, struct buf *columns, struct err *e);
+/* Late, when everything is loaded: from here to the commit nobody reads the table. */
+bool incremental_add_columns(struct sync_job *j, struct buf *columns, struct err *e);
+/* When the feed does not say what is left: a snapshot of the newest version. */
+bool incremental_read_again(struct sync_job *j, struct buf *columns, struct err *e);
 
 /* load.c */
 void job_progress(struct sync_job *j, enum sync_phase phase, int64_t rows, bool now);

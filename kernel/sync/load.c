@@ -54,6 +54,7 @@ static bool send_rows(struct sync_job *j, struct lake_stream *s, struct encoder 
     }
     encoder_end(en);
     j->result.skipped += encoder_skipped(en);
+    j->sent = rows - encoder_skipped(en);
     return send_chunk(j, en, 0, e);
 }
 
@@ -95,6 +96,13 @@ bool load_snapshot(struct sync_job *j, const char *table, bool freeze, struct er
     struct lake_stream *s = lake_scan(j->lake, j->spec->source_root, j->source->version, names, NULL, e);
     free(names);
     return s && copy_stream(j, s, table, freeze ? ", FREEZE" : "", SYNC_COPYING, e);
+}
+
+bool load_net_changes(struct sync_job *j, const char *table, int64_t from, int64_t to, struct err *e)
+{
+    job_progress(j, SYNC_APPLYING, 0, true);
+    struct lake_stream *s = lake_changes_net(j->lake, j->spec->source_root, from, to, j->spec->key, j->spec->n_key, e);
+    return s && copy_stream(j, s, table, "", SYNC_APPLYING, e);
 }
 
 bool load_changes(struct sync_job *j, const char *table, int64_t from, int64_t to, struct err *e)

@@ -35,7 +35,8 @@ static char *quoted_target(const struct sync_spec *s)
 
 /* Our sessions: nothing is looked up where users write. Commits wait for the disk: a crash of the server must not take back
  * rows that a reader has seen and a status has reported. */
-static const char settings[] = "SET synchronous_commit = on; SET maintenance_work_mem = '128MB'; "
+/* A backend whose worker has died finds out within seconds, also in a long statement: it holds the sync's advisory lock. */
+static const char settings[] = "SET client_connection_check_interval = '5s'; SET synchronous_commit = on; SET maintenance_work_mem = '128MB'; "
                                "SET search_path = pg_catalog, pg_temp; SET client_min_messages = warning; "
                                "SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0";
 
@@ -68,7 +69,7 @@ static void drop_source(struct sync_job *j)
     j->source = NULL;
 }
 
-static bool read_source(struct sync_job *j, int64_t version, struct err *e)
+bool source_open(struct sync_job *j, int64_t version, struct err *e)
 {
     drop_source(j);
     j->source = delta_open(j->spec->source_root, version, e);
@@ -113,7 +114,8 @@ static bool carry_out(struct sync_job *j, struct err *e)
                                          .timestamp = j->state.timestamp, .rows = j->state.rows};
         return true; /* it was committed, only the answer got lost */
     }
-    if (s->policy == SYNC_SNAPSHOT || s->full_refresh)
+    bool refreshed = s->update_id && *s->update_id && strcmp(s->update_id, j->state.update_id) == 0; /* a worker before did it */
+    if (s->policy == SYNC_SNAPSHOT || (s->full_refresh && !refreshed))
         return snapshot_refresh(j, e);
     if (strcmp(j->state.source_id, j->source->id) == 0 && j->state.version >= j->source->version) {
         j->result = (struct sync_result){.method = SYNC_NOTHING, .version = j->state.version,
@@ -125,9 +127,10 @@ static bool carry_out(struct sync_job *j, struct err *e)
 
 static bool attempt(struct sync_job *j, struct err *e)
 {
-    if (!connect_job(j, e) || !read_source(j, -1, e) || !pg_run(j->pg, "BEGIN", j->cancel, e))
+    if (!connect_job(j, e) || !source_open(j, j->goal, e) || !pg_run(j->pg, "BEGIN", j->cancel, e))
         return false;
     j->result = (struct sync_result){0};
+    j->last = true;
     bool ok = state_read(j, e) && carry_out(j, e) && pg_run(j->pg, "COMMIT", NULL, e);
     if (!ok && pg_alive(j->pg)) {
         struct err ignored;
@@ -156,6 +159,19 @@ static bool run_job(struct sync_job *j, struct err *e)
     }
 }
 
+/* Up to what is the newest version now: who writes faster than we apply must not keep a run from ending. */
+static bool run_steps(struct sync_job *j, struct err *e)
+{
+    for (j->goal = -1;;) {
+        if (!run_job(j, e))
+            return false;
+        if (j->last)
+            return true;
+        if (j->watch->applied)
+            j->watch->applied(j->watch->self, &j->result);
+    }
+}
+
 static void job_end(struct sync_job *j)
 {
     drop_source(j);
@@ -168,7 +184,7 @@ bool sync_run(struct lake *lake, const struct sync_spec *spec, const struct sync
               struct cancel *cancel, struct err *e)
 {
     struct sync_job j = {.lake = lake, .spec = spec, .watch = watch, .cancel = cancel, .target = quoted_target(spec)};
-    bool ok = run_job(&j, e);
+    bool ok = run_steps(&j, e);
     if (ok)
         *out = j.result;
     job_end(&j);
@@ -183,7 +199,7 @@ bool sync_follow(struct lake *lake, const struct sync_spec *spec, const struct s
     struct follow *f = follow_open(spec->source_root, e);
     bool ok = f != NULL, first = true;
     while (ok) {
-        ok = run_job(&j, e);
+        ok = run_steps(&j, e);
         next.full_refresh = next.full_refresh && !ok;
         /* The first step is reported in any case: a worker that died may have applied more than it could tell. */
         if (ok && watch->applied && (first || j.result.method != SYNC_NOTHING))

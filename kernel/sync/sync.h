@@ -54,7 +54,7 @@ struct sync_progress {
 struct sync_result {
     enum sync_method method;
     int64_t version, timestamp;     /* of the source that the target now equals; ms since 1970 */
-    int64_t upserted, deleted;      /* rows of the target that changed */
+    int64_t upserted, deleted;      /* rows of the target that changed in this step */
     int64_t skipped;                /* source rows with a NULL in the key */
     int64_t rows;                   /* rows of the target now */
 };
@@ -63,7 +63,8 @@ struct sync_result {
 struct sync_watch {
     void *self;
     void (*progress)(void *self, const struct sync_progress *p); /* a few times a second at most */
-    void (*applied)(void *self, const struct sync_result *r);    /* sync_follow: after each step that changed something */
+    /* After each step that changed something, but for the last of sync_run. May be NULL. */
+    void (*applied)(void *self, const struct sync_result *r);
     /* A new connection as the writer role; logins are short-lived, so it is asked each time. */
     struct pg_conn *(*connect)(void *self, struct cancel *c, struct err *e);
 };
@@ -81,7 +82,8 @@ bool sync_forget(struct pg_conn *admin, const char *id, const char *schema, cons
 
 /*
  * One update: SNAPSHOT copies the newest version, TRIGGERED and CONTINUOUS apply the changes up to it (and copy at
- * first). Errors of the data are ERR_INVALID_STATE, text "[SYNCED_TABLE_USER_ERROR.<subclass>] …" with the remedy as hint;
+ * first); a long range of changes in several steps, each a transaction that ends at a commit of the source, *out is the last
+ * one. Errors of the data are ERR_INVALID_STATE, text "[SYNCED_TABLE_USER_ERROR.<subclass>] …" with the remedy as hint;
  * the old rows are still there then. A lost connection is tried again a few times.
  */
 bool sync_run(struct lake *lake, const struct sync_spec *spec, const struct sync_watch *watch, struct sync_result *out,

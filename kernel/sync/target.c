@@ -305,10 +305,14 @@ bool state_write(struct sync_job *j, struct err *e)
     char *columns = target_columns_json(j);
     const struct sync_spec *s = j->spec;
     const char *params[] = {s->id, s->schema, s->table, j->source->id, version, timestamp, columns, epoch, rows,
-                            s->update_id ? s->update_id : ""};
+                            j->last && s->update_id ? s->update_id : j->last || !j->state.update_id ? "" : j->state.update_id};
     int64_t changed = 0;
     struct pg_rows take = {.self = &changed, .done = take_tag};
-    bool ok = pg_exec(j->pg,
+    /* A synced table of that name that was deleted while its instance was stopped has left its row. */
+    const char *names[] = {s->schema, s->table, s->id};
+    bool ok = j->state.exists || pg_exec(j->pg, "DELETE FROM databricks_sync.tables WHERE schema_name = $1 AND table_name = $2 AND id <> $3",
+                                         names, ARRAY_LEN(names), NULL, j->cancel, e);
+    ok = ok && pg_exec(j->pg,
                       "INSERT INTO databricks_sync.tables AS t (id, schema_name, table_name, source_id, version, "
                       "committed_ms, columns, epoch, row_count, update_id) "
                       "VALUES ($1, $2, $3, $4, $5, $6, $7, $8::bigint + 1, $9, $10) "

@@ -57,7 +57,7 @@ CREATE OR REPLACE TRIGGER synced_table_is_read_only
     BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON databricks_sync.tables
     FOR EACH STATEMENT EXECUTE FUNCTION databricks_sync.refuse_write();
 
--- What was made on the old heap, once more on the new one: indexes and comments.
+-- What was made on the old heap, once more on the new one: indexes and comments. Called again, it brings over what was made or dropped since.
 CREATE OR REPLACE FUNCTION databricks_sync.carry_over(old regclass, new regclass) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $function$
@@ -65,12 +65,27 @@ DECLARE
     old_name text := (SELECT format('%I.%I', n.nspname, c.relname)
                       FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = old);
     item record;
+    new_name text := (SELECT format('%I.%I', n.nspname, c.relname)
+                      FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = new);
 BEGIN
+    FOR item IN
+        SELECT i.indexrelid::regclass AS name
+        FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
+        WHERE i.indrelid = new AND NOT i.indisprimary AND NOT EXISTS (
+            SELECT FROM pg_index o JOIN pg_class d ON d.oid = o.indexrelid
+            WHERE o.indrelid = old AND o.indisvalid AND d.relname = c.relname
+              AND pg_get_indexdef(i.indexrelid) = replace(pg_get_indexdef(o.indexrelid), format(' ON %s USING ', old_name),
+                                                          format(' ON %s USING ', new_name)))
+    LOOP
+        EXECUTE format('DROP INDEX %s', item.name);
+    END LOOP;
     FOR item IN
         SELECT c.relname AS name, i.indisunique AS uniq, pg_get_indexdef(i.indexrelid) AS def
         FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
         WHERE i.indrelid = old AND NOT i.indisprimary AND i.indisvalid
           AND NOT EXISTS (SELECT FROM pg_constraint k WHERE k.conindid = i.indexrelid AND k.conrelid = old)
+          AND NOT EXISTS (SELECT FROM pg_index n JOIN pg_class d ON d.oid = n.indexrelid
+                          WHERE n.indrelid = new AND d.relname = c.relname)
     LOOP
         EXECUTE format('CREATE %sINDEX %I ON %s', CASE WHEN item.uniq THEN 'UNIQUE ' ELSE '' END, item.name, new)
             || substr(item.def, 1 + length(format('CREATE %sINDEX %I ON %s', CASE WHEN item.uniq THEN 'UNIQUE ' ELSE '' END,
