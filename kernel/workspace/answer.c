@@ -2,6 +2,7 @@
 #include "workspace/answer.h"
 
 #include <stdlib.h>
+#include <unistd.h>
 #include <string.h>
 
 #include "base/jx.h"
@@ -42,6 +43,8 @@ void answer_error(struct answer *a, const struct err *e)
 
 void answer_release(struct answer *a)
 {
+    if (a->is_file)
+        close(a->fd);
     xfree_secret(a->body); /* may hold a credential */
     *a = (struct answer){0};
 }

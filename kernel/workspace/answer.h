@@ -1,14 +1,19 @@
-/* What goes back: status and JSON text. Errors in Databricks' form: error_code and message, both always there. */
+/* What goes back: status and JSON text, or a file. Errors in Databricks' form: error_code and message, both always there. */
 #ifndef WORKSPACE_ANSWER_H
 #define WORKSPACE_ANSWER_H
 
 #include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
 
 #include "base/err.h"
 
 struct answer {
     int status;
-    char *body; /* owned; JSON */
+    char *body; /* owned; JSON, or "" */
+    bool is_file; /* the body is the file of the Files API instead */
+    int fd;       /* owned */
+    int64_t size, modified_ms;
 };
 
 /* Takes the document. */

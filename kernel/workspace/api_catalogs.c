@@ -10,6 +10,7 @@
 #include "base/ids.h"
 #include "base/xalloc.h"
 #include "workspace/cluster.h"
+#include "workspace/permissions.h"
 #include "workspace/request.h"
 #include "workspace/store_lake.h"
 #include "workspace/unity.h"
@@ -74,7 +75,7 @@ bool api_create_database_catalog(struct request *r, const void *in_, void *out, 
     struct instance_row instance;
     struct err none = {0};
     if (!take_name(in->name, row.name, e) || !take_database(in->database_name, row.database, e) ||
-        !store_instance(r->ws->store, in->database_instance_name, &instance, e))
+        !permission_instance(r, in->database_instance_name, ACCESS_USE, &instance, e))
         return false;
     if (unity_catalog(r->ws, row.name, &old, &none))
         return err_set(e, ERR_CATALOG_EXISTS, "Catalog '%s' already exists", row.name);
@@ -136,7 +137,7 @@ bool api_list_database_catalogs(struct request *r, const void *in, void *out, st
     struct catalog_rows rows;
     struct page page;
     if (!request_page(r, "page_size", PAGE_MOST, &page, e) ||
-        !store_instance(r->ws->store, request_param(r, "instance"), &instance, e) ||
+        !permission_instance(r, request_param(r, "instance"), ACCESS_USE, &instance, e) ||
         !store_catalogs(r->ws->store, instance.uid, page.after, page.limit + 1, &rows, e))
         return false;
     for (size_t i = 0; i < rows.count && i < page.limit; i++)

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/xalloc.h"
 #include "workspace/instances.h"
+#include "workspace/permissions.h"
 #include "workspace/request.h"
 #include "workspace/workspace.h"
 
@@ -40,11 +41,13 @@ bool api_generate_database_credential(struct request *r, const void *in_, void *
             return false;
         if (rows[i].state == INST_DELETING)
             return err_set(e, ERR_NOT_FOUND, "Database instance is not found.");
+        if (!permission_need(r->ws, r->caller.name, &rows[i], ACCESS_USE, e))
+            return false;
         named[i] = (struct token_instance){rows[i].name, rows[i].uid};
     }
     int64_t now = clock_wall_s();
     char until[32];
-    clock_rfc3339(now + TOKEN_LIFE_S, until);
+    clock_rfc3339(now + tokens_life_s(r->ws->tokens), until);
     out->token = tokens_database(r->ws->tokens, r->caller.name, named, in->instance_names.count, now);
     out->expiration_time = xstrdup(until);
     return true;

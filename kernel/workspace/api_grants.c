@@ -21,15 +21,18 @@ static bool object(struct request *r, enum securable_kind *kind, char **full, st
     *full = arena_strdup(&r->arena, "");
     if (!*kind)
         return err_set(e, ERR_INVALID_PARAMETER, "Securable type '%.60s' is not offered by this workspace; possible: "
-                                                 "metastore, catalog, schema, table", type);
+                                                 "metastore, catalog, schema, table, volume", type);
     if (*kind == SECURABLE_METASTORE)
         return strcmp(name, r->ws->metastore_id) == 0 ||
                err_set(e, ERR_NOT_FOUND, "Metastore '%.100s' does not exist.", name);
-    if (!unity_cut(r, name, (int)*kind - 1, part, &catalog, full, e))
+    struct securable_row volume = {0};
+    if (!unity_cut(r, name, securable_parts(*kind), part, &catalog, full, e))
         return false;
     bool ok = *kind == SECURABLE_CATALOG ||
-              (*kind == SECURABLE_SCHEMA ? unity_one_schema(r, &catalog, part[1], &schema, e)
+              (*kind == SECURABLE_VOLUME   ? unity_one_volume(r, *full, &volume, e)
+               : *kind == SECURABLE_SCHEMA ? unity_one_schema(r, &catalog, part[1], &schema, e)
                                          : unity_one_table(r, &catalog, part, &table, e));
+    securable_row_release(&volume);
     model_release(&model_schema_info, &schema);
     model_release(&model_table_info, &table);
     return ok;

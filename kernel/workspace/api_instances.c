@@ -14,6 +14,7 @@
 #include "base/xalloc.h"
 #include "workspace/cluster.h"
 #include "workspace/instances.h"
+#include "workspace/permissions.h"
 #include "workspace/request.h"
 #include "workspace/workspace.h"
 
@@ -174,7 +175,8 @@ bool api_get_database_instance(struct request *r, const void *in, void *out, str
 {
     (void)in;
     struct instance_row row;
-    if (!instances_get(r->ws->instances, request_param(r, "name"), &row, e))
+    if (!instances_get(r->ws->instances, request_param(r, "name"), &row, e) ||
+        !permission_need(r->ws, r->caller.name, &row, ACCESS_USE, e))
         return false;
     put_instance(r, &row, false, out);
     return true;
@@ -187,9 +189,25 @@ bool api_find_database_instance_by_uid(struct request *r, const void *in, void *
     const char *uid = request_param(r, "uid");
     if (!uid || !*uid)
         return err_set(e, ERR_INVALID_PARAMETER, "Field 'uid' is required, expected non-default value (not \"\")!");
-    if (!store_instance_by_uid(r->ws->store, uid, &row, e))
+    if (!store_instance_by_uid(r->ws->store, uid, &row, e) ||
+        !permission_need(r->ws, r->caller.name, &row, ACCESS_USE, e))
         return false;
     put_instance(r, &row, false, out);
+    return true;
+}
+
+/* Only what the caller may use is there to be seen; the rest is moved out of the list. */
+static bool drop_unseen(struct request *r, struct instance_rows *rows, struct err *e)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < rows->count; i++) {
+        enum access_level level;
+        if (!permission_of(r->ws, r->caller.name, &rows->rows[i], &level, e))
+            return false;
+        if (level >= ACCESS_USE)
+            rows->rows[kept++] = rows->rows[i];
+    }
+    rows->count = kept;
     return true;
 }
 
@@ -199,16 +217,16 @@ bool api_list_database_instances(struct request *r, const void *in, void *out, s
     struct database_instance_list *list = out;
     struct instance_rows rows;
     struct page page;
-    /* One more than asked for: is there a next page? */
-    if (!request_page(r, "page_size", PAGE_MOST, &page, e) ||
-        !store_instances(r->ws->store, page.after, page.limit + 1, &rows, e))
+    /* All that follow, as some may not be the caller's to see; there are INSTANCES_MAX at most. */
+    if (!request_page(r, "page_size", PAGE_MOST, &page, e) || !store_instances(r->ws->store, page.after, 0, &rows, e))
         return false;
-    for (size_t i = 0; i < rows.count && i < page.limit; i++)
+    bool ok = drop_unseen(r, &rows, e);
+    for (size_t i = 0; ok && i < rows.count && i < page.limit; i++)
         put_instance(r, &rows.rows[i], false, model_list_add(&model_database_instance, &list->database_instances));
-    if (rows.count > page.limit)
+    if (ok && rows.count > page.limit)
         list->next_page_token = page_token_after(rows.rows[page.limit - 1].name);
     instance_rows_release(&rows);
-    return true;
+    return ok;
 }
 
 /* ---- update: the mask says which fields ---- */
@@ -269,7 +287,7 @@ bool api_update_database_instance(struct request *r, const void *in_, void *out,
     u.stopped = in->stopped == TRI_TRUE;
     u.usage_policy_id = policy;
     u.custom_tags = tags;
-    if (!store_instance(r->ws->store, name, &row, e) || !refuse_unbuilt(in, e) ||
+    if (!permission_instance(r, name, ACCESS_MANAGE, &row, e) || !refuse_unbuilt(in, e) ||
         (u.set_capacity && !take_capacity(in->capacity, u.capacity, e)) ||
         (u.set_retention && !take_retention(&in->retention_window_in_days, &u.retention_days, e)) ||
         !take_policy(in->usage_policy_id, policy, e) || !take_tags(&in->custom_tags, tags, e) ||
@@ -283,10 +301,12 @@ bool api_delete_database_instance(struct request *r, const void *in, void *out, 
 {
     (void)in;
     (void)out;
+    struct instance_row row;
+    const char *name = request_param(r, "name");
     bool purge, force; /* force: also children, of which there are none */
     if (!request_bool(r, "purge", true, &purge, e) || !request_bool(r, "force", false, &force, e))
         return false;
     if (!purge)
         return err_set(e, ERR_INVALID_PARAMETER, "Purge must be set to true to delete a database instance.");
-    return instances_delete(r->ws->instances, request_param(r, "name"), e);
+    return permission_instance(r, name, ACCESS_MANAGE, &row, e) && instances_delete(r->ws->instances, name, e);
 }

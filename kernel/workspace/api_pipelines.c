@@ -10,6 +10,7 @@
 #include "base/ids.h"
 #include "base/jx.h"
 #include "base/xalloc.h"
+#include "workspace/grants.h"
 #include "workspace/request.h"
 #include "workspace/synced.h"
 #include "workspace/workspace.h"
@@ -89,6 +90,22 @@ bool api_list_pipelines(struct request *r, const void *in, void *out_, struct er
     return ok;
 }
 
+/* Its creator may start and stop it, and who manages one of its tables. */
+static bool may_manage(struct request *r, const struct pipeline_row *row, struct err *e)
+{
+    struct synced_rows tables;
+    bool yes = strcmp(row->creator, r->caller.name) == 0;
+    if (yes)
+        return true;
+    if (!store_synced_list(r->ws->store, NULL, NULL, NULL, 0, &tables, e))
+        return false;
+    for (size_t i = 0; i < tables.count && !yes; i++)
+        yes = strcmp(tables.rows[i].pipeline_id, row->id) == 0 &&
+              grants_manages(r->ws, r->caller.name, SECURABLE_TABLE, tables.rows[i].name);
+    synced_rows_release(&tables);
+    return yes || err_set(e, ERR_PERMISSION, "User '%s' does not have Manage permissions on pipeline '%s'.", r->caller.name, row->id);
+}
+
 bool api_stop_pipeline(struct request *r, const void *in, void *out, struct err *e)
 {
     (void)in;
@@ -96,9 +113,11 @@ bool api_stop_pipeline(struct request *r, const void *in, void *out, struct err 
     struct pipeline_row row;
     if (!find(r, &row, e))
         return false;
-    synced_stop(r->ws->synced, row.id);
+    bool ok = may_manage(r, &row, e);
+    if (ok)
+        synced_stop(r->ws->synced, row.id);
     pipeline_row_release(&row);
-    return true;
+    return ok;
 }
 
 /* ---- updates ---- */
@@ -122,7 +141,7 @@ bool api_start_update(struct request *r, const void *in_, void *out_, struct err
     struct update_row u = {.id = id, .pipeline_id = row.id, .state = arena_strdup(&r->arena, "QUEUED"),
                            .cause = arena_strdup(&r->arena, "API_CALL"), .full_refresh = in->full_refresh == TRI_TRUE,
                            .created_ms = clock_wall_ms()};
-    bool ok = store_add_update(r->ws->store, &u, e) && synced_start(r->ws->synced, row.id, id, e);
+    bool ok = may_manage(r, &row, e) && synced_start(r->ws->synced, &u, e);
     if (ok)
         out->update_id = xstrdup(id);
     pipeline_row_release(&row);

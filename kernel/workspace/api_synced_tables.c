@@ -14,7 +14,9 @@
 #include "lakehouse/delta.h"
 #include "sync/sync.h"
 #include "workspace/grants.h"
+#include "workspace/permissions.h"
 #include "workspace/request.h"
+#include "workspace/samples.h"
 #include "workspace/store_lake.h"
 #include "workspace/synced.h"
 #include "workspace/workspace.h"
@@ -80,7 +82,7 @@ static bool take_target(struct request *r, struct making *m, struct err *e)
     if (!m->in->database_instance_name || !m->in->logical_database_name)
         return err_set(e, ERR_INVALID_PARAMETER, "Catalog '%s' is not a registered database: database_instance_name and "
                                                  "logical_database_name are required", m->catalog);
-    if (!store_instance(r->ws->store, m->in->database_instance_name, &instance, e))
+    if (!permission_instance(r, m->in->database_instance_name, ACCESS_USE, &instance, e))
         return false;
     m->row.instance_uid = arena_strdup(&r->arena, instance.uid);
     m->row.database = arena_strdup(&r->arena, m->in->logical_database_name);
@@ -132,7 +134,7 @@ static bool check_source(struct request *r, struct making *m, struct err *e)
         *e = (struct err){0};
         return err_set(e, ERR_TABLE_NOT_FOUND, "Table '%s' does not exist.", m->row.source);
     }
-    struct delta_snapshot *d = delta_open(source.location, -1, e);
+    struct delta_snapshot *d = samples_ready(r->ws, m->row.source, source.location, e) ? delta_open(source.location, -1, e) : NULL;
     bool ok = d != NULL;
     for (size_t i = 0; ok && i < s->primary_key_columns.count; i++)
         ok = has_column(d, "Primary key column", ((char *const *)s->primary_key_columns.items)[i], e);
@@ -191,7 +193,8 @@ static bool take_request(struct request *r, struct making *m, struct err *e)
     m->row.version = -1;
     m->row.state = arena_strdup(&r->arena, "SYNCED_TABLE_PROVISIONING");
     m->row.message = arena_strdup(&r->arena, "The synced table is being created.");
-    return take_target(r, m, e) && check_source(r, m, e) && take_pipeline(r, m, e);
+    char *schema = arena_printf(&r->arena, "%s.%s", m->catalog, m->row.schema);
+    return take_target(r, m, e) && grants_need(r->ws, r->caller.name, SECURABLE_SCHEMA, schema, "CREATE_TABLE", e) && check_source(r, m, e) && take_pipeline(r, m, e);
 }
 
 static bool add(struct request *r, struct making *m, struct err *e)
@@ -203,8 +206,7 @@ static bool add(struct request *r, struct making *m, struct err *e)
     m->update = (struct update_row){.id = m->update_id, .pipeline_id = m->pipeline_id,
                                     .state = arena_strdup(&r->arena, "QUEUED"), .cause = arena_strdup(&r->arena, "API_CALL"),
                                     .created_ms = m->row.created_ms};
-    bool ok = store_add_synced(r->ws->store, &m->row, m->pipeline.id ? &m->pipeline : NULL, &m->update, SYNCED_PER_SOURCE, e) &&
-              synced_start(r->ws->synced, m->pipeline_id, m->update_id, e);
+    bool ok = synced_create(r->ws->synced, &m->row, m->pipeline.id ? &m->pipeline : NULL, &m->update, e);
     free(m->row.spec);
     return ok;
 }
@@ -356,7 +358,7 @@ bool api_list_synced_tables(struct request *r, const void *in, void *out_, struc
     struct synced_rows rows;
     struct page page;
     if (!request_page(r, "page_size", PAGE_MOST, &page, e) ||
-        !store_instance(r->ws->store, request_param(r, "instance"), &instance, e) ||
+        !permission_instance(r, request_param(r, "instance"), ACCESS_USE, &instance, e) ||
         !store_synced_list(r->ws->store, instance.uid, NULL, page.after, page.limit + 1, &rows, e))
         return false;
     bool ok = true;

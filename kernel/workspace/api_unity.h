@@ -20,5 +20,7 @@ bool unity_one_table(struct request *r, const struct catalog_row *catalog, char 
                      struct err *e);
 /* A lower-case copy in the arena. */
 char *unity_lower(struct request *r, const char *text);
+/* The row of a volume. ERR_VOLUME_NOT_FOUND. */
+bool unity_one_volume(struct request *r, const char *full, struct securable_row *row, struct err *e);
 
 #endif

@@ -139,6 +139,26 @@ static bool set_up_owner(struct clusters *all, const char *dir, const char *owne
     return ok || err_wrap(e, "role of the owner");
 }
 
+/* A server that was shot before its owner was there gets a successor, as process_start does it. */
+static bool run_owned_server(struct clusters *all, const char *dir, struct cluster_spec *spec, struct cancel *c, struct err *e)
+{
+    for (int i = 0; i < START_TRIES; i++) {
+        struct server s;
+        struct err why;
+        err_init(&why);
+        if (!run_server(all, dir, spec, c, e))
+            return false;
+        if (set_up_owner(all, dir, spec->owner, c, &why))
+            return true;
+        process_find(all, dir, &s);
+        if ((s.pid && s.ready) || cancel_fired(c) || i == START_TRIES - 1) {
+            *e = why;
+            return false;
+        }
+    }
+    return false;
+}
+
 bool cluster_create(struct clusters *all, struct cluster_spec *spec, struct cancel *c, struct err *e)
 {
     if (!check_spec(spec, e))
@@ -148,8 +168,7 @@ bool cluster_create(struct clusters *all, struct cluster_spec *spec, struct canc
         return false;
     template_creating(all, 1);
     bool ok = (cluster_dir_whole(all, dir) || (own_dir_remove(&all->user, dir, e) && template_take(all, dir, c, e))) &&
-              same_version(all, dir, spec->name, e) && run_server(all, dir, spec, c, e) &&
-              set_up_owner(all, dir, spec->owner, c, e);
+              same_version(all, dir, spec->name, e) && run_owned_server(all, dir, spec, c, e);
     template_creating(all, -1);
     release(all, spec->uid, dir);
     return ok;

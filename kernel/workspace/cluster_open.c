@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/fs.h"
 #include "base/log.h"
 #include "base/xalloc.h"
@@ -96,7 +97,7 @@ struct clusters *clusters_open(const struct cluster_options *o, struct err *e)
     pthread_mutex_init(&all->lock, NULL);
     pthread_cond_init(&all->changed, NULL);
     pthread_mutex_init(&all->template.lock, NULL);
-    pthread_cond_init(&all->template.changed, NULL);
+    clock_cond_init(&all->template.changed);
     if (server_user_find(&all->user, e) && prefix_find(&all->prefix, e) && make_folders(all, o->state_dir, e) &&
         open_ca(all, e) && prefix_make(&all->prefix, all->state_dir, e) && cancel_init(&all->template.stop, e) &&
         open_responder(all, o, e)) {

@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/fs.h"
 #include "base/ids.h"
 #include "base/log.h"
@@ -187,12 +188,8 @@ static bool wait_template(struct template_part *t, struct cancel *c, struct err 
         pthread_cond_broadcast(&t->changed);
     }
     while (t->state != TEMPLATE_READY && t->state != TEMPLATE_FAILED && !t->ending) {
-        struct timespec until;
-        clock_gettime(CLOCK_REALTIME, &until); /* a cancel token is no condition variable: look at it now and then */
-        until.tv_nsec += 50 * 1000000L;
-        until.tv_sec += until.tv_nsec / 1000000000L;
-        until.tv_nsec %= 1000000000L;
-        pthread_cond_timedwait(&t->changed, &t->lock, &until);
+        /* A cancel token is no condition variable: look at it now and then. */
+        clock_cond_until(&t->changed, &t->lock, clock_mono_ms() + 50);
         if (!cancel_check(c, e))
             return false;
     }

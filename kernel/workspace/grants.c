@@ -11,9 +11,11 @@
 #include "workspace/workspace.h"
 
 static const char *const kind_names[] = {[SECURABLE_METASTORE] = "METASTORE", [SECURABLE_CATALOG] = "CATALOG",
-                                         [SECURABLE_SCHEMA] = "SCHEMA", [SECURABLE_TABLE] = "TABLE"};
+                                         [SECURABLE_SCHEMA] = "SCHEMA", [SECURABLE_TABLE] = "TABLE",
+                                         [SECURABLE_VOLUME] = "VOLUME"};
 static const char *const kind_titles[] = {[SECURABLE_METASTORE] = "Metastore", [SECURABLE_CATALOG] = "Catalog",
-                                          [SECURABLE_SCHEMA] = "Schema", [SECURABLE_TABLE] = "Table"};
+                                          [SECURABLE_SCHEMA] = "Schema", [SECURABLE_TABLE] = "Table",
+                                          [SECURABLE_VOLUME] = "Volume"};
 
 const char *securable_kind_name(enum securable_kind kind) { return kind_names[kind]; }
 
@@ -29,16 +31,19 @@ enum securable_kind securable_kind_of(const char *name)
 /* ---- privileges by kind ---- */
 
 /* on: the kinds it can be granted on (a bit each). Those of lower kinds may be granted higher up, for all below. */
-enum { ON_M = 1 << SECURABLE_METASTORE, ON_C = 1 << SECURABLE_CATALOG, ON_S = 1 << SECURABLE_SCHEMA, ON_T = 1 << SECURABLE_TABLE };
+enum { ON_M = 1 << SECURABLE_METASTORE, ON_C = 1 << SECURABLE_CATALOG, ON_S = 1 << SECURABLE_SCHEMA, ON_T = 1 << SECURABLE_TABLE,
+       ON_V = 1 << SECURABLE_VOLUME };
 static const struct {
     const char *name;
     unsigned on;
 } privileges[] = {
-    {"ALL_PRIVILEGES", ON_C | ON_S | ON_T}, {"BROWSE", ON_C},
+    {"ALL_PRIVILEGES", ON_C | ON_S | ON_T | ON_V}, {"BROWSE", ON_C},
     {"CREATE_CATALOG", ON_M},               {"CREATE_SCHEMA", ON_C},
-    {"CREATE_TABLE", ON_C | ON_S},          {"MANAGE", ON_C | ON_S | ON_T},
-    {"MODIFY", ON_C | ON_S | ON_T},         {"SELECT", ON_C | ON_S | ON_T},
+    {"CREATE_TABLE", ON_C | ON_S},          {"CREATE_VOLUME", ON_C | ON_S},
+    {"MANAGE", ON_C | ON_S | ON_T | ON_V},  {"MODIFY", ON_C | ON_S | ON_T},
+    {"READ_VOLUME", ON_C | ON_S | ON_V},    {"SELECT", ON_C | ON_S | ON_T},
     {"USE_CATALOG", ON_C},                  {"USE_SCHEMA", ON_C | ON_S},
+    {"WRITE_VOLUME", ON_C | ON_S | ON_V},
 };
 
 bool grants_privilege(enum securable_kind kind, const char *text, char out[PRIVILEGE_MAX], struct err *e)
@@ -86,13 +91,13 @@ static bool step_up(enum securable_kind *kind, char *name)
         return false;
     /* Names of registered databases may hold dots: cut by the count of parts from the front. */
     char *dot = strchr(name, '.');
-    if (*kind == SECURABLE_TABLE && dot)
+    if (*kind >= SECURABLE_TABLE && dot)
         dot = strchr(dot + 1, '.');
     if (*kind == SECURABLE_CATALOG || !dot)
         name[0] = '\0';
     else
         *dot = '\0';
-    *kind = (enum securable_kind)(*kind - 1);
+    *kind = securable_above(*kind);
     return true;
 }
 
@@ -198,7 +203,8 @@ bool grants_need_sight(struct workspace *ws, const char *principal, enum securab
                        struct err *e)
 {
     static const char *const key[] = {[SECURABLE_METASTORE] = "BROWSE", [SECURABLE_CATALOG] = "USE_CATALOG",
-                                      [SECURABLE_SCHEMA] = "USE_SCHEMA", [SECURABLE_TABLE] = "SELECT"};
+                                      [SECURABLE_SCHEMA] = "USE_SCHEMA", [SECURABLE_TABLE] = "SELECT",
+                                      [SECURABLE_VOLUME] = "READ_VOLUME"};
     if (grants_has(ws, principal, kind, full_name, "BROWSE"))
         return true;
     if (!reaches(ws, principal, kind, full_name, e))

@@ -5,6 +5,7 @@
 #include "base/xalloc.h"
 #include "workspace/access.h"
 #include "workspace/grants.h"
+#include "workspace/samples.h"
 #include "workspace/workspace.h"
 
 enum { CHANGES_MAX = 1000 };
@@ -71,7 +72,7 @@ bool grants_change(struct workspace *ws, const char *caller, enum securable_kind
 {
     struct changes c = {0};
     struct grant_rows kept = {0};
-    bool ok = grants_need_owner(ws, caller, kind, full_name, e);
+    bool ok = samples_refuse(ws, full_name, e) && grants_need_owner(ws, caller, kind, full_name, e);
     const struct permissions_change *changes = update->changes.items;
     for (size_t i = 0; ok && i < update->changes.count; i++) {
         const char *principal = changes[i].principal;
@@ -161,10 +162,10 @@ bool grants_effective(struct workspace *ws, const char *caller, enum securable_k
 {
     bool manages = grants_manages(ws, caller, kind, full_name), ok = true;
     char *name = xstrdup(full_name);
-    for (enum securable_kind at = kind; ok && at >= SECURABLE_CATALOG; at = (enum securable_kind)(at - 1)) {
+    for (enum securable_kind at = kind; ok && at >= SECURABLE_CATALOG; at = securable_above(at)) {
         ok = add_level(ws, caller, manages, at, name, at != kind, principal, out, e);
         char *dot = strchr(name, '.');
-        if (at == SECURABLE_TABLE && dot)
+        if (at >= SECURABLE_TABLE && dot)
             dot = strchr(dot + 1, '.');
         if (dot)
             *dot = '\0';

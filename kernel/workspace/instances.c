@@ -10,7 +10,6 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/buf.h"
 #include "base/clock.h"
@@ -132,8 +131,7 @@ static bool passing(const struct instance_row *row)
 /* Wait for a change until `end` (clock_mono_ms); false: the time is over or the workspace closes. */
 static bool wait_change(struct instances *all, int64_t end)
 {
-    struct timespec until = {.tv_sec = end / 1000, .tv_nsec = end % 1000 * 1000000};
-    return !cancel_fired(&all->closing) && pthread_cond_timedwait(&all->changed, &all->lock, &until) == 0;
+    return !cancel_fired(&all->closing) && clock_cond_until(&all->changed, &all->lock, end);
 }
 
 bool instances_get(struct instances *all, const char *name, struct instance_row *out, struct err *e)
@@ -238,11 +236,7 @@ static bool reconcile(struct instances *all, struct err *e)
 struct instances *instances_open(struct store *store, struct clusters *clusters, struct err *e)
 {
     struct instances *all = xcalloc(1, sizeof *all);
-    pthread_condattr_t mono;
-    pthread_condattr_init(&mono);
-    pthread_condattr_setclock(&mono, CLOCK_MONOTONIC);
-    pthread_cond_init(&all->changed, &mono);
-    pthread_condattr_destroy(&mono);
+    clock_cond_init(&all->changed);
     pthread_mutex_init(&all->lock, NULL);
     all->store = store;
     all->clusters = clusters;

@@ -10,7 +10,10 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/xalloc.h"
+#include "pg/conn.h"
+#include "sync/sync.h"
 #include "workspace/cluster.h"
+#include "workspace/store_synced.h"
 
 enum { PG_PORT = 5432 };
 
@@ -80,6 +83,28 @@ static bool carry_out(struct instances *all, const struct instance_row *row, str
     return row->stopped || cluster_start(c, spec, cancel, e);
 }
 
+/* Synced tables that were deleted while the instance was stopped become ordinary tables now. What fails is tried again at the
+ * next start. */
+static void forget_synced(struct instances *all, const struct instance_row *row)
+{
+    struct synced_rows left;
+    struct err e = {0};
+    if (!store_synced_left(all->store, row->uid, &left, &e)) {
+        log_err("instance", row->name, &e);
+        return;
+    }
+    for (size_t i = 0; i < left.count; i++) {
+        const struct synced_row *t = &left.rows[i];
+        struct pg_conn *admin = cluster_connect(all->clusters, row->uid, t->database, NULL, &e);
+        if (!admin || !sync_forget(admin, t->id, t->schema, t->table, t->creator, false, &e) ||
+            !store_synced_forgotten(all->store, t->id, &e))
+            log_err("instance", row->name, &e);
+        pg_close(admin);
+        err_init(&e);
+    }
+    synced_rows_release(&left);
+}
+
 /* One step. false: nothing left to do (or it failed; the row says so). */
 static bool step(struct instances *all, const struct instance_row *row, struct cancel *cancel)
 {
@@ -104,6 +129,8 @@ static bool step(struct instances *all, const struct instance_row *row, struct c
         log_err("instance", row->name, &e);
         o.failure = e.text;
     }
+    if (!o.failure && o.to == INST_AVAILABLE)
+        forget_synced(all, row);
     if (!o.failure && spec.port != row->port && spec.port != PG_PORT)
         log_line(LOG_WARN, "instance", "%s: no address had port %d free; it listens on port %d, which clients must be told",
                  row->name, PG_PORT, spec.port);

@@ -14,6 +14,7 @@
 #include "workspace/grants.h"
 #include "workspace/lake_catalog_parts.h"
 #include "workspace/lake_folders.h"
+#include "workspace/samples.h"
 #include "workspace/securable.h"
 #include "workspace/unity.h"
 #include "workspace/workspace.h"
@@ -77,6 +78,8 @@ static const struct {
     {ERR_TABLE_EXISTS, "TABLE_OR_VIEW_ALREADY_EXISTS", "42P07"},
     {ERR_SCHEMA_NOT_EMPTY, "SCHEMA_NOT_EMPTY", "2BP01"},
     {ERR_CATALOG_NOT_EMPTY, "CATALOG_NOT_EMPTY", "2BP01"},
+    {ERR_VOLUME_NOT_FOUND, "UC_VOLUME_NOT_FOUND", "42704"},
+    {ERR_VOLUME_EXISTS, "VOLUME_ALREADY_EXISTS", "42000"},
     {ERR_PERMISSION, "INSUFFICIENT_PERMISSIONS", "42501"},
     {ERR_PRINCIPAL_NOT_FOUND, "PRINCIPAL_DOES_NOT_EXIST", "42704"},
     {ERR_INVALID_PARAMETER, "INVALID_PARAMETER_VALUE", "22023"},
@@ -271,7 +274,7 @@ static bool call_update_table(struct lake_session *s, const json_t *args, json_t
     if (!lake_name_take(s, args, "name", 3, &n, e))
         return false;
     const json_t *columns = json_object_get(args, "columns"), *properties = json_object_get(args, "properties");
-    bool ok = (!n.found || !n.catalog.uid[0] || read_only(&n, e)) &&
+    bool ok = (!n.found || !n.catalog.uid[0] || read_only(&n, e)) && samples_refuse(s->ws, n.full, e) &&
               grants_need(s->ws, s->principal, SECURABLE_TABLE, n.full, "MODIFY", e);
     struct err why = {0};
     if (ok && !store_securable(s->ws->store, SECURABLE_TABLE, n.full, &row, &why))
@@ -303,9 +306,10 @@ static bool take_object(struct lake_session *s, const json_t *args, struct lake_
     enum securable_kind kind = securable_kind_of(type);
     if (!kind)
         return err_set(e, ERR_INVALID_PARAMETER, "'%.60s' has no privileges in this workspace; possible: METASTORE, CATALOG, "
-                                                 "SCHEMA, TABLE", type);
-    if (!lake_name_take(s, args, "name", kind == SECURABLE_METASTORE ? 0 : (int)kind - 1, n, e))
+                                                 "SCHEMA, TABLE, VOLUME", type);
+    if (!lake_name_take(s, args, "name", securable_parts(kind), n, e))
         return false;
+    n->kind = kind;
     struct table_info table = {0};
     struct schema_info schema = {0};
     bool ok = kind == SECURABLE_METASTORE || n->found || securable_missing(SECURABLE_CATALOG, n->part[0], e);
@@ -320,7 +324,13 @@ static bool take_object(struct lake_session *s, const json_t *args, struct lake_
         if (found.count)
             table = *(struct table_info *)found.items;
     }
-    if (ok && kind >= SECURABLE_SCHEMA && found.count == 0)
+    if (ok && kind == SECURABLE_VOLUME) {
+        struct securable_row row = {0};
+        struct err none = {0};
+        if (!store_securable(s->ws->store, kind, n->full, &row, &none))
+            ok = securable_missing(kind, n->full, e);
+        securable_row_release(&row);
+    } else if (ok && kind >= SECURABLE_SCHEMA && found.count == 0)
         ok = securable_missing(kind, n->full, e);
     free(found.items);
     model_release(&model_schema_info, &schema);
@@ -408,6 +418,9 @@ static const struct {
     {"drop_table", call_drop_table},          {"list", lake_call_list},
     {"describe", lake_call_describe},         {"grant", call_grant},
     {"revoke", call_revoke},                  {"show_grants", call_show_grants},
+    {"open_volume", lake_call_open_volume},   {"create_volume", lake_call_create_volume},
+    {"drop_volume", lake_call_drop_volume},   {"list_volumes", lake_call_list_volumes},
+    {"describe_volume", lake_call_describe_volume},
 };
 
 bool lake_catalog_call(void *self, const char *method, const json_t *args, json_t **answer, struct err *e)

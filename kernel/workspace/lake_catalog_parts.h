@@ -22,5 +22,16 @@ void lake_name_release(struct lake_name *n);
 bool lake_call_resolve(struct lake_session *s, const json_t *args, json_t **answer, struct err *e);
 bool lake_call_describe(struct lake_session *s, const json_t *args, json_t **answer, struct err *e);
 bool lake_call_list(struct lake_session *s, const json_t *args, json_t **answer, struct err *e);
+/* Databricks' patterns: * stands for any characters, | separates alternatives, case does not count. NULL: everything. */
+bool lake_like(const char *pattern, const char *name);
+/* The catalog or schema is there, and the principal may look into it. */
+bool lake_need_container(struct lake_session *s, const struct lake_name *in, struct err *e);
+
+/* lake_catalog_volumes.c */
+bool lake_call_open_volume(struct lake_session *s, const json_t *args, json_t **answer, struct err *e);
+bool lake_call_create_volume(struct lake_session *s, const json_t *args, json_t **answer, struct err *e);
+bool lake_call_drop_volume(struct lake_session *s, const json_t *args, json_t **answer, struct err *e);
+bool lake_call_list_volumes(struct lake_session *s, const json_t *args, json_t **answer, struct err *e);
+bool lake_call_describe_volume(struct lake_session *s, const json_t *args, json_t **answer, struct err *e);
 
 #endif

@@ -2,6 +2,7 @@
 #include <fnmatch.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/buf.h"
 #include "base/clock.h"
@@ -11,7 +12,9 @@
 #include "pg/exec.h"
 #include "workspace/cluster.h"
 #include "workspace/grants.h"
+#include "workspace/information_schema.h"
 #include "workspace/lake_catalog_parts.h"
+#include "workspace/samples.h"
 #include "workspace/securable.h"
 #include "workspace/sql.h"
 #include "workspace/unity.h"
@@ -107,6 +110,19 @@ static bool resolve_postgres(struct lake_session *s, const struct lake_name *n, 
     return ok;
 }
 
+/* A view of ours: its rows come with the answer. */
+static bool read_view(struct lake_session *s, const struct lake_name *n, bool with_rows, json_t **answer, struct err *e)
+{
+    bool of_system = strcmp(n->part[0], "system") == 0;
+    if (!n->found && !of_system)
+        return no_table(n, e);
+    if (!of_system && !grants_need_sight(s->ws, s->principal, SECURABLE_CATALOG, n->part[0], e))
+        return false;
+    if (of_system && strcasecmp(n->part[1], INFORMATION_SCHEMA) == 0)
+        return err_set(e, ERR_NOT_IMPLEMENTED, "system." INFORMATION_SCHEMA " is not offered by this workspace: ask <catalog>." INFORMATION_SCHEMA);
+    return information_schema_read(s->ws, s->principal, &n->catalog, n->part[1], n->part[2], with_rows, answer, e);
+}
+
 bool lake_call_resolve(struct lake_session *s, const json_t *args, json_t **answer, struct err *e)
 {
     struct lake_name n;
@@ -115,18 +131,30 @@ bool lake_call_resolve(struct lake_session *s, const json_t *args, json_t **answ
     bool write = jx_get_bool(args, "write", false);
     if (!lake_name_take(s, args, "name", 3, &n, e))
         return false;
-    bool ok = (n.found || no_table(&n, e)) &&
+    if (information_schema_is(n.part[0], n.part[1])) {
+        bool read = write ? err_set(e, ERR_BAD_REQUEST, "%s.%s is read-only", n.part[0], n.part[1]) : read_view(s, &n, true, answer, e);
+        if (read) {
+            json_object_set_new(*answer, "kind", json_string("rows"));
+            json_object_set_new(*answer, "full_name", jx_str(n.full));
+        }
+        lake_name_release(&n);
+        return read;
+    }
+    bool ok = (n.found || no_table(&n, e)) && (!write || samples_refuse(s->ws, n.full, e)) &&
               grants_need(s->ws, s->principal, SECURABLE_TABLE, n.full, write ? "MODIFY" : "SELECT", e);
     if (ok && n.catalog.uid[0]) {
         ok = resolve_postgres(s, &n, write, answer, e);
     } else if (ok) {
         ok = store_securable(s->ws->store, SECURABLE_TABLE, n.full, &row, &why);
-        if (ok)
+        if (ok) {
             *answer = json_pack("{s:s, s:s, s:s}", "kind", "delta", "full_name", n.full, "location", row.location);
-        else if (why.code == ERR_NOT_FOUND)
+            if (samples_has(s->ws, n.full))
+                json_object_set_new(*answer, "sample", jx_str(strchr(n.full, '.') + 1));
+        } else if (why.code == ERR_NOT_FOUND) {
             no_table(&n, e);
-        else
+        } else {
             *e = why;
+        }
     }
     securable_row_release(&row);
     lake_name_release(&n);
@@ -139,9 +167,11 @@ bool lake_call_describe(struct lake_session *s, const json_t *args, json_t **ans
     struct table_info t = {0};
     if (!lake_name_take(s, args, "name", 3, &n, e))
         return false;
-    bool ok = (n.found || no_table(&n, e)) &&
-              grants_need_sight(s->ws, s->principal, SECURABLE_TABLE, n.full, e) && find_table(s, &n, &t, e);
-    if (ok)
+    bool view = information_schema_is(n.part[0], n.part[1]);
+    bool ok = view ? read_view(s, &n, false, answer, e)
+                   : (n.found || no_table(&n, e)) && grants_need_sight(s->ws, s->principal, SECURABLE_TABLE, n.full, e) &&
+                         find_table(s, &n, &t, e);
+    if (ok && !view)
         *answer = model_encode(&model_table_info, MODEL_SERVER, &t);
     model_release(&model_table_info, &t);
     lake_name_release(&n);
@@ -150,8 +180,7 @@ bool lake_call_describe(struct lake_session *s, const json_t *args, json_t **ans
 
 /* ---- lists ---- */
 
-/* Databricks' patterns: * stands for any characters, | separates alternatives, case does not count. */
-static bool like(const char *pattern, const char *name)
+bool lake_like(const char *pattern, const char *name)
 {
     if (!pattern)
         return true;
@@ -181,7 +210,7 @@ struct listing {
 
 static void put(struct listing *l, enum securable_kind kind, const char *full, const char *name, json_t *item)
 {
-    if (like(l->like, name) && grants_sees(l->s->ws, l->s->principal, kind, full))
+    if (lake_like(l->like, name) && grants_sees(l->s->ws, l->s->principal, kind, full))
         json_array_append_new(l->items, item);
     else
         json_decref(item);
@@ -269,7 +298,7 @@ static bool list_inside(struct listing *l, struct err *e)
     return ok;
 }
 
-static bool need_container(struct lake_session *s, const struct lake_name *in, struct err *e)
+bool lake_need_container(struct lake_session *s, const struct lake_name *in, struct err *e)
 {
     if (!in->found)
         return securable_missing(SECURABLE_CATALOG, in->part[0], e);
@@ -299,7 +328,7 @@ bool lake_call_list(struct lake_session *s, const json_t *args, json_t **answer,
     if (!ok)
         return false;
     struct listing l = {.s = s, .in = &in, .like = jx_get_str(args, "like", NULL), .items = json_array()};
-    ok = parts == 0 ? list_catalogs(&l, e) : need_container(s, &in, e) && list_inside(&l, e);
+    ok = parts == 0 ? list_catalogs(&l, e) : lake_need_container(s, &in, e) && list_inside(&l, e);
     *answer = json_pack("{s:o}", "items", l.items);
     lake_name_release(&in);
     return ok;

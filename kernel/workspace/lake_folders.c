@@ -21,7 +21,9 @@ char *lake_folders_root(const struct workspace *ws) { return xasprintf("%s/lakeh
 /* Behind the name of a folder whose table was dropped: the rest of it may go. */
 static const char dropped[] = ".dropped";
 
-static char *tables_dir(const struct workspace *ws) { return xasprintf("%s/lakehouse/tables", ws->state_dir); }
+static const char tables[] = "tables", volumes[] = "volumes", samples[] = "samples"; /* folders of folders */
+
+static char *dir_of(const struct workspace *ws, const char *what) { return xasprintf("%s/lakehouse/%s", ws->state_dir, what); }
 
 /* Inside a folder of the server user: made as that user. */
 static bool make_inside(const struct server_user *u, const char *dir, struct err *e)
@@ -41,21 +43,21 @@ static bool remove_inside(const struct server_user *u, const char *dir, struct e
     return ok;
 }
 
-static bool known(const struct securable_rows *tables, const char *dir, const char *name)
+static bool known(const struct securable_rows *rows, const char *dir, const char *name)
 {
     size_t len = strlen(dir);
-    for (size_t i = 0; i < tables->count; i++) {
-        const char *location = tables->rows[i].location;
+    for (size_t i = 0; i < rows->count; i++) {
+        const char *location = rows->rows[i].location;
         if (strncmp(location, dir, len) == 0 && location[len] == '/' && strcmp(location + len + 1, name) == 0)
             return true;
     }
     return false;
 }
 
-/* Is there a commit? As the server user. */
-static bool holds_a_table(const char *dir)
+/* Is there a commit, or a file of a volume? As the server user. */
+static bool holds_something(const char *dir, bool table)
 {
-    char *log = xasprintf("%s/_delta_log", dir);
+    char *log = xasprintf("%s%s", dir, table ? "/_delta_log" : "");
     DIR *d = opendir(log);
     bool found = !d && errno != ENOENT && errno != ENOTDIR;
     for (struct dirent *entry; d && !found && (entry = readdir(d));)
@@ -74,33 +76,34 @@ static bool ends_with(const char *text, const char *end)
 
 /* What was dropped, and what never became a table, is removed. A table that the store does not know (an older store was
  * put back, a crash just before a table was published) is only told of: its rows may be the only ones. */
-static void sweep_one(const struct server_user *u, const char *dir)
+static void sweep_one(const struct server_user *u, const char *dir, bool table)
 {
     struct err why = {0};
     server_user_enter(u);
-    bool keep = !ends_with(dir, dropped) && holds_a_table(dir);
+    bool keep = !ends_with(dir, dropped) && holds_something(dir, table);
     server_user_leave(u);
     if (keep) {
-        log_line(LOG_WARN, "lakehouse", "no table of this workspace has the folder %s; it is kept, remove it by hand", dir);
+        log_line(LOG_WARN, "lakehouse", "no %s of this workspace has the folder %s; it is kept, remove it by hand",
+                 table ? "table" : "volume", dir);
         return;
     }
-    log_line(LOG_INFO, "lakehouse", "removing what is left of a table: %s", dir);
+    log_line(LOG_INFO, "lakehouse", "removing what is left of a %s: %s", table ? "table" : "volume", dir);
     if (!remove_inside(u, dir, &why))
         log_err("lakehouse", "orphan", &why); /* tried again at the next start */
 }
 
 /* Names first, then removal: a folder is not changed while it is read. */
-static bool sweep(struct workspace *ws, const struct server_user *u, const char *dir, struct err *e)
+static bool sweep(struct workspace *ws, const struct server_user *u, const char *dir, bool of_tables, struct err *e)
 {
-    struct securable_rows tables;
-    if (!store_all_tables(ws->store, &tables, e))
+    struct securable_rows rows;
+    if (!store_all(ws->store, of_tables ? SECURABLE_TABLE : SECURABLE_VOLUME, &rows, e))
         return false;
     char **orphans = NULL;
     size_t n = 0;
     server_user_enter(u);
     DIR *d = opendir(dir);
     for (struct dirent *entry; d && (entry = readdir(d));) {
-        if (entry->d_name[0] == '.' || known(&tables, dir, entry->d_name))
+        if (entry->d_name[0] == '.' || known(&rows, dir, entry->d_name))
             continue;
         orphans = xreallocarray(orphans, n + 1, sizeof *orphans);
         orphans[n++] = xasprintf("%s/%s", dir, entry->d_name);
@@ -109,11 +112,11 @@ static bool sweep(struct workspace *ws, const struct server_user *u, const char 
         closedir(d);
     server_user_leave(u);
     for (size_t i = 0; i < n; i++) {
-        sweep_one(u, orphans[i]);
+        sweep_one(u, orphans[i], of_tables);
         free(orphans[i]);
     }
     free(orphans);
-    securable_rows_release(&tables);
+    securable_rows_release(&rows);
     return true;
 }
 
@@ -122,36 +125,50 @@ bool lake_folders_open(struct workspace *ws, struct err *e)
     struct server_user u;
     if (!server_user_find(&u, e))
         return false;
-    char *root = lake_folders_root(ws), *tables = tables_dir(ws);
+    char *root = lake_folders_root(ws), *t = dir_of(ws, tables), *v = dir_of(ws, volumes), *s = dir_of(ws, samples);
     bool ok = (fs_exists(root) || own_dir_make(&u, root, e)) && server_user_reaches(&u, root, e) &&
-              make_inside(&u, tables, e) && sweep(ws, &u, tables, e);
+              make_inside(&u, t, e) && sweep(ws, &u, t, true, e) && make_inside(&u, v, e) && sweep(ws, &u, v, false, e) &&
+              make_inside(&u, s, e);
     free(root);
-    free(tables);
+    free(t);
+    free(v);
+    free(s);
     return ok;
 }
 
-char *lake_folder_new(struct workspace *ws, const char *table_id, struct err *e)
+static char *new_folder(struct workspace *ws, const char *what, const char *id, struct err *e)
 {
     struct server_user u;
     if (!server_user_find(&u, e))
         return NULL;
-    char *dir = xasprintf("%s/lakehouse/tables/%s", ws->state_dir, table_id);
+    char *dir = xasprintf("%s/lakehouse/%s/%s", ws->state_dir, what, id);
     if (make_inside(&u, dir, e))
         return dir;
     free(dir);
     return NULL;
 }
 
+char *lake_folder_new(struct workspace *ws, const char *table_id, struct err *e) { return new_folder(ws, tables, table_id, e); }
+
+char *lake_volume_new(struct workspace *ws, const char *volume_id, struct err *e) { return new_folder(ws, volumes, volume_id, e); }
+
+char *lake_sample_folder(struct workspace *ws, const char *name, struct err *e) { return new_folder(ws, samples, name, e); }
+
+static bool is_in(const struct workspace *ws, const char *what, const char *location)
+{
+    char *dir = dir_of(ws, what);
+    size_t len = strlen(dir);
+    bool in = strncmp(location, dir, len) == 0 && location[len] == '/' && location[len + 1] &&
+              location[len + 1] != '.' && !strchr(location + len + 1, '/');
+    free(dir);
+    return in;
+}
+
 bool lake_folder_remove(struct workspace *ws, const char *location, struct err *e)
 {
     struct server_user u;
-    char *dir = tables_dir(ws);
-    size_t len = strlen(dir);
-    bool ours = strncmp(location, dir, len) == 0 && location[len] == '/' && location[len + 1] &&
-                location[len + 1] != '.' && !strchr(location + len + 1, '/');
-    free(dir);
-    if (!ours)
-        return err_set(e, ERR_INTERNAL, "'%.300s' is not the folder of a table of this workspace", location);
+    if (!is_in(ws, tables, location) && !is_in(ws, volumes, location))
+        return err_set(e, ERR_INTERNAL, "'%.300s' is not the folder of a table or volume of this workspace", location);
     if (!server_user_find(&u, e))
         return false;
     char *going = xasprintf("%s%s", location, dropped);

@@ -17,7 +17,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -255,10 +254,8 @@ static void wait_for_room(struct ldaps *l, int most)
     bool one_goes = false;
     pthread_mutex_lock(&l->lock);
     while (l->running > most) {
-        int64_t look = clock_mono_ms() + CROWDED_LOOK_MS;
-        struct timespec until = {.tv_sec = look / 1000, .tv_nsec = look % 1000 * 1000000};
         one_goes = one_goes || make_the_oldest_go(l);
-        pthread_cond_timedwait(&l->changed, &l->lock, &until);
+        clock_cond_until(&l->changed, &l->lock, clock_mono_ms() + CROWDED_LOOK_MS);
     }
     pthread_mutex_unlock(&l->lock);
 }
@@ -343,11 +340,7 @@ struct ldaps *ldaps_open(const struct ldaps_options *o, struct err *e)
     l->login_self = o->login_self;
     l->timeout_ms = o->timeout_ms ? o->timeout_ms : TIMEOUT_MS;
     pthread_mutex_init(&l->lock, NULL);
-    pthread_condattr_t mono;
-    pthread_condattr_init(&mono);
-    pthread_condattr_setclock(&mono, CLOCK_MONOTONIC);
-    pthread_cond_init(&l->changed, &mono);
-    pthread_condattr_destroy(&mono);
+    clock_cond_init(&l->changed);
     bool ok = cancel_init(&l->ending, e) && open_tls(l, o, e) && open_socket(l, o->port, e);
     if (ok && pthread_create(&l->thread, NULL, accept_all, l) != 0)
         ok = err_set(e, ERR_IO, "cannot start the thread of the login responder");

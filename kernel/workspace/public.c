@@ -109,7 +109,7 @@ static void token(const struct public_call *call, struct answer *a)
     json_t *doc = json_object();
     json_object_set_new(doc, "access_token", jx_str(signed_token));
     json_object_set_new(doc, "token_type", json_string("Bearer"));
-    json_object_set_new(doc, "expires_in", json_integer(TOKEN_LIFE_S));
+    json_object_set_new(doc, "expires_in", json_integer(tokens_life_s(call->r->ws->tokens)));
     json_object_set_new(doc, "scope", json_string("all-apis"));
     xfree_secret(signed_token);
     answer_json(a, 200, doc);

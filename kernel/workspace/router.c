@@ -16,7 +16,6 @@ static const struct {
     const char *prefix, *what;
 } later[] = {
     {"/api/2.0/database/tables", "Database tables are"},
-    {"/api/2.0/database/instances/{}/roles", "Database instance roles are"},
     {"/api/2.0/database/instances/{}/failover", "Failover is"},
     {"/api/2.0/database/instances/{}/upgrade", "The upgrade to autoscaling is"},
     {"/api/2.0/postgres", "The autoscaling API (/api/2.0/postgres) is"},
@@ -24,13 +23,12 @@ static const struct {
     {"/api/2.0/sql/sessions", "SQL sessions are"},
     {"/api/2.0/sql", "This part of the SQL API is"},
     {"/api/2.0/pipelines", "Pipelines that are not of a synced table, and their changes, are"},
-    {"/api/2.0/permissions", "Object permissions are"},
+    {"/api/2.0/permissions", "Permissions on other objects than database instances are"},
     {"/api/2.0/lineage-tracking/column-lineage", "Column lineage is"},
     {"/api/2.0/lineage-tracking", "External lineage is"},
     {"/api/2.1/unity-catalog/privilege-assignments", "Privilege assignments (see permissions) are"},
     {"/api/2.1/unity-catalog/effective-privilege-assignments", "Privilege assignments (see effective-permissions) are"},
     {"/api/2.1/unity-catalog/table-summaries", "Table summaries are"},
-    {"/api/2.1/unity-catalog/volumes", "Volumes are"},
     {"/api/2.1/unity-catalog/functions", "Functions are"},
 };
 

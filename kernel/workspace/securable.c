@@ -14,13 +14,15 @@
 #include "workspace/access.h"
 #include "workspace/grants.h"
 #include "workspace/lake_folders.h"
+#include "workspace/samples.h"
 #include "workspace/unity.h"
 #include "workspace/workspace.h"
 
 enum { COMMENT_MAX = 64 << 10, PROPERTIES_MAX = 64 << 10 };
 
 static const char *const titles[] = {[SECURABLE_METASTORE] = "Metastore", [SECURABLE_CATALOG] = "Catalog",
-                                     [SECURABLE_SCHEMA] = "Schema", [SECURABLE_TABLE] = "Table"};
+                                     [SECURABLE_SCHEMA] = "Schema", [SECURABLE_TABLE] = "Table",
+                                     [SECURABLE_VOLUME] = "Volume"};
 
 /* ---- names ---- */
 
@@ -54,7 +56,8 @@ bool securable_missing(enum securable_kind kind, const char *full_name, struct e
     static const enum err_code codes[] = {[SECURABLE_METASTORE] = ERR_NOT_FOUND,
                                           [SECURABLE_CATALOG] = ERR_CATALOG_NOT_FOUND,
                                           [SECURABLE_SCHEMA] = ERR_SCHEMA_NOT_FOUND,
-                                          [SECURABLE_TABLE] = ERR_TABLE_NOT_FOUND};
+                                          [SECURABLE_TABLE] = ERR_TABLE_NOT_FOUND,
+                                          [SECURABLE_VOLUME] = ERR_VOLUME_NOT_FOUND};
     return err_set(e, codes[kind], "%s '%.300s' does not exist.", titles[kind], full_name);
 }
 
@@ -62,7 +65,8 @@ static bool taken(enum securable_kind kind, const char *full_name, struct err *e
 {
     static const enum err_code codes[] = {[SECURABLE_METASTORE] = ERR_ALREADY_EXISTS,
                                           [SECURABLE_CATALOG] = ERR_CATALOG_EXISTS, [SECURABLE_SCHEMA] = ERR_SCHEMA_EXISTS,
-                                          [SECURABLE_TABLE] = ERR_TABLE_EXISTS};
+                                          [SECURABLE_TABLE] = ERR_TABLE_EXISTS,
+                                          [SECURABLE_VOLUME] = ERR_VOLUME_EXISTS};
     return err_set(e, codes[kind], "%s '%.300s' already exists", titles[kind], full_name);
 }
 
@@ -122,7 +126,7 @@ static bool add(struct workspace *ws, const char *caller, struct securable_row *
     if (why.code == ERR_ALREADY_EXISTS)
         return taken(row->kind, row->full_name, e);
     if (why.code == ERR_NOT_FOUND)
-        return securable_missing((enum securable_kind)(row->kind - 1), row->parent, e);
+        return securable_missing(securable_above(row->kind), row->parent, e);
     *e = why;
     return false;
 }
@@ -157,7 +161,7 @@ bool securable_create_catalog(struct workspace *ws, const char *caller, const ch
 static bool need_managed(struct workspace *ws, const char *catalog, struct err *e)
 {
     struct catalog_row row;
-    if (!unity_catalog(ws, catalog, &row, e))
+    if (!unity_catalog(ws, catalog, &row, e) || !samples_refuse(ws, catalog, e))
         return false;
     return !row.uid[0] || err_set(e, ERR_BAD_REQUEST, "Catalog '%s' shows database '%s' of instance '%s' and is read-only; "
                                                       "make the object in PostgreSQL", row.name, row.database,
@@ -223,6 +227,34 @@ bool securable_create_table(struct workspace *ws, const char *caller, const stru
     return ok;
 }
 
+bool securable_create_volume(struct workspace *ws, const char *caller, const char *catalog, const char *schema, const char *name,
+                             const char *comment, struct securable_row *out, struct err *e)
+{
+    struct securable_row there = {0};
+    struct err why = {0};
+    char id[37], *lower = securable_name(SECURABLE_VOLUME, name, e);
+    char *parent = lower ? securable_full_name(catalog, schema, NULL) : NULL;
+    char *full = lower ? securable_full_name(catalog, schema, lower) : NULL;
+    bool ok = lower && need_managed(ws, catalog, e);
+    if (ok && !store_securable(ws->store, SECURABLE_SCHEMA, parent, &there, &why))
+        ok = why.code == ERR_NOT_FOUND ? securable_missing(SECURABLE_SCHEMA, parent, e) : (*e = why, false);
+    securable_row_release(&there);
+    ok = ok && grants_need(ws, caller, SECURABLE_SCHEMA, parent, "CREATE_VOLUME", e);
+    ids_uuid(id);
+    char *location = ok ? lake_volume_new(ws, id, e) : NULL;
+    struct securable_row row = {.kind = SECURABLE_VOLUME, .full_name = full, .parent = parent, .name = lower, .id = id,
+                                .comment = mutable_text(comment), .location = location};
+    ok = location && add(ws, caller, &row, NULL, out, e);
+    err_init(&why);
+    if (location && !ok && !lake_folder_remove(ws, location, &why))
+        log_err("lakehouse", "unused folder", &why); /* swept at the next start */
+    free(location);
+    free(full);
+    free(parent);
+    free(lower);
+    return ok;
+}
+
 /* ---- change and removal ---- */
 
 static bool find(struct workspace *ws, enum securable_kind kind, const char *full_name, struct securable_row *out,
@@ -277,8 +309,8 @@ bool securable_update(struct workspace *ws, const char *caller, enum securable_k
                       const struct securable_update *change, struct securable_row *out, struct err *e)
 {
     struct securable_row row = {0};
-    bool ok = find(ws, kind, full_name, &row, e) && grants_need_owner(ws, caller, kind, full_name, e) &&
-              change_row(ws, &row, change, e);
+    bool ok = find(ws, kind, full_name, &row, e) && samples_refuse(ws, full_name, e) &&
+              grants_need_owner(ws, caller, kind, full_name, e) && change_row(ws, &row, change, e);
     if (ok) {
         row.updated_ms = clock_wall_ms();
         replace(&row.updated_by, caller);
@@ -296,7 +328,7 @@ static bool not_empty(enum securable_kind kind, const char *full_name, struct er
     if (kind == SECURABLE_CATALOG)
         return err_set(e, ERR_CATALOG_NOT_EMPTY, "Catalog '%s' is not empty. The catalog has one or more schema(s).",
                        full_name);
-    return err_set(e, ERR_SCHEMA_NOT_EMPTY, "Schema '%s' is not empty. The schema has one or more table(s).", full_name);
+    return err_set(e, ERR_SCHEMA_NOT_EMPTY, "Schema '%s' is not empty. The schema has one or more table(s) or volume(s).", full_name);
 }
 
 /* The schema default of a new catalog alone does not make it "not empty"… but its tables do. */
@@ -307,8 +339,8 @@ static bool only_default(struct workspace *ws, const char *catalog)
     if (!store_securables(ws->store, SECURABLE_SCHEMA, catalog, NULL, 2, &schemas, &none))
         return false;
     bool only = schemas.count == 1 && strcmp(schemas.rows[0].name, "default") == 0 &&
-                store_securables(ws->store, SECURABLE_TABLE, schemas.rows[0].full_name, NULL, 1, &tables, &none) &&
-                tables.count == 0;
+                store_securables(ws->store, SECURABLE_TABLE, schemas.rows[0].full_name, NULL, 1, &tables, &none) && tables.count == 0 &&
+                store_securables(ws->store, SECURABLE_VOLUME, schemas.rows[0].full_name, NULL, 1, &tables, &none) && tables.count == 0;
     securable_rows_release(&tables);
     securable_rows_release(&schemas);
     return only;
@@ -320,7 +352,8 @@ bool securable_drop(struct workspace *ws, const char *caller, enum securable_kin
     struct securable_row row = {0};
     struct securable_rows tables;
     struct err why = {0};
-    bool ok = find(ws, kind, full_name, &row, e) && grants_need_owner(ws, caller, kind, full_name, e);
+    bool ok = find(ws, kind, full_name, &row, e) && samples_refuse(ws, full_name, e) &&
+              grants_need_owner(ws, caller, kind, full_name, e);
     securable_row_release(&row);
     if (!ok)
         return false;

@@ -42,6 +42,10 @@ struct securable_new_table {
 };
 bool securable_create_table(struct workspace *ws, const char *caller, const struct securable_new_table *t, struct err *e);
 
+/* A managed volume: an empty folder of the workspace. *out (may be NULL) is the row. */
+bool securable_create_volume(struct workspace *ws, const char *caller, const char *catalog, const char *schema, const char *name,
+                             const char *comment, struct securable_row *out, struct err *e);
+
 /* Comment, owner, properties as given in `change`; refuses new_name. */
 bool securable_update(struct workspace *ws, const char *caller, enum securable_kind kind, const char *full_name,
                       const struct securable_update *change, struct securable_row *out, struct err *e);

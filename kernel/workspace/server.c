@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -20,9 +21,11 @@
 #include "base/log.h"
 #include "base/xalloc.h"
 #include "workspace/answer.h"
+#include "workspace/api_files.h"
 #include "workspace/auth.h"
 #include "workspace/public.h"
 #include "workspace/router.h"
+#include "workspace/volume_files.h"
 
 /* A body is dropped up to DROP_MAX bytes; a longer one is cut off. HEADER_MEMORY is what libmicrohttpd has for a request's
  * line and headers. Beyond it, and for what is no HTTP, it answers by itself, in HTML, and offers no way to have a say; so
@@ -39,6 +42,7 @@ struct server {
 struct exchange {
     struct request r;
     public_fn *open; /* a route without token */
+    struct files_call *files; /* a call of the Files API */
     const char *host, *authorization;
     char *uri; /* as it came; cut at '?' */
     struct buf body;
@@ -70,6 +74,7 @@ static void on_end(void *self, struct MHD_Connection *conn, void **state, enum M
     struct exchange *x = *state;
     if (!x)
         return;
+    files_free(x->files);
     arena_release(&x->r.arena);
     buf_release_secret(&x->body); /* may be a form with a client secret */
     free(x->uri);
@@ -98,12 +103,11 @@ static enum MHD_Result take_query(void *self, enum MHD_ValueKind kind, const cha
     return MHD_YES;
 }
 
-static bool length_ok(struct MHD_Connection *conn, struct err *e)
+static bool length_ok(struct MHD_Connection *conn, unsigned long long most, struct err *e)
 {
     const char *text = MHD_lookup_connection_value(conn, MHD_HEADER_KIND, "Content-Length");
     unsigned long long n = text ? strtoull(text, NULL, 10) : 0;
-    return n <= SERVER_MAX_BODY ||
-           err_set(e, ERR_TOO_BIG, "The request body has %llu bytes; at most %d are taken", n, SERVER_MAX_BODY);
+    return n <= most || err_set(e, ERR_TOO_BIG, "The request body has %llu bytes; at most %llu are taken", n, most);
 }
 
 static enum MHD_Result count_header(void *self, enum MHD_ValueKind kind, const char *key, size_t key_len,
@@ -150,7 +154,11 @@ static void begin(struct server *s, struct exchange *x, struct MHD_Connection *c
     x->open = public_find(method, r->path);
     if (!x->open && !auth_check(s->ws->store, s->ws->tokens, x->authorization, &r->caller, e))
         return;
-    length_ok(conn, e);
+    bool files = !x->open && files_is(r->path);
+    if (!length_ok(conn, files ? VOLUME_FILE_MAX : SERVER_MAX_BODY, e) || !files)
+        return;
+    MHD_get_connection_values_n(conn, MHD_GET_ARGUMENT_KIND, take_query, x);
+    x->files = e->code ? NULL : files_begin(r, e);
 }
 
 /* ---- the call ---- */
@@ -231,6 +239,8 @@ static void respond(struct exchange *x, struct MHD_Connection *conn, struct answ
         err_set(&x->refusal, ERR_TOO_BIG, "The request body is larger than %d bytes", SERVER_MAX_BODY);
     if (x->refusal.code) {
         answer_error(a, &x->refusal);
+    } else if (x->files) {
+        files_answer(x->files, a);
     } else if (x->open) {
         struct public_call call = {&x->r, x->host, x->authorization, buf_str(&x->body), x->body.len};
         x->open(&call, a);
@@ -239,12 +249,27 @@ static void respond(struct exchange *x, struct MHD_Connection *conn, struct answ
     }
 }
 
+/* The response takes the file over and closes it. */
+static struct MHD_Response *file_response(struct answer *a)
+{
+    char stamp[40];
+    time_t s = (time_t)(a->modified_ms / 1000);
+    struct tm tm;
+    gmtime_r(&s, &tm);
+    strftime(stamp, sizeof stamp, "%a, %d %b %Y %H:%M:%S GMT", &tm);
+    struct MHD_Response *out = MHD_create_response_from_fd64((uint64_t)a->size, a->fd);
+    MHD_add_response_header(out, "Last-Modified", stamp);
+    a->is_file = false;
+    return out;
+}
+
 static enum MHD_Result send_answer(struct server *s, struct exchange *x, struct MHD_Connection *conn)
 {
     struct answer a = {0};
     respond(x, conn, &a);
-    struct MHD_Response *out = MHD_create_response_from_buffer(strlen(a.body), a.body, MHD_RESPMEM_MUST_COPY);
-    MHD_add_response_header(out, "Content-Type", "application/json");
+    bool file = a.is_file;
+    struct MHD_Response *out = file ? file_response(&a) : MHD_create_response_from_buffer(strlen(a.body), a.body, MHD_RESPMEM_MUST_COPY);
+    MHD_add_response_header(out, "Content-Type", file ? "application/octet-stream" : "application/json");
     MHD_add_response_header(out, "Cache-Control", "no-store");
     MHD_add_response_header(out, "X-Databricks-Org-Id", s->ws->org_id);
     if (a.status == 401)
@@ -273,6 +298,8 @@ static enum MHD_Result on_request(void *self, struct MHD_Connection *conn, const
             x->dropped += *len;
             if (x->dropped > DROP_MAX)
                 return MHD_NO;
+        } else if (x->files) {
+            files_take(x->files, data, *len, &x->refusal);
         } else {
             buf_add(&x->body, data, *len);
         }

@@ -1,10 +1,8 @@
 /* SQL statements of the warehouse: queue, threads, life (see statements.h). */
 #include "workspace/statements.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/clock.h"
 #include "base/ids.h"
@@ -17,13 +15,9 @@
 struct statements *statements_new(struct workspace *ws)
 {
     struct statements *s = xcalloc(1, sizeof *s);
-    pthread_condattr_t attr;
     s->ws = ws;
     pthread_mutex_init(&s->lock, NULL);
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&s->changed, &attr);
-    pthread_condattr_destroy(&attr);
+    clock_cond_init(&s->changed);
     return s;
 }
 
@@ -242,19 +236,12 @@ static void put_back(struct statements *s, struct statement *st)
 bool statements_view(struct statements *s, const char *id, const char *caller, int wait_ms,
                      struct statement_response *out, struct err *e)
 {
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += wait_ms / 1000;
-    until.tv_nsec += (long)(wait_ms % 1000) * 1000000;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_sec++;
-        until.tv_nsec -= 1000000000;
-    }
+    int64_t end = clock_mono_ms() + wait_ms;
     pthread_mutex_lock(&s->lock);
     struct statement *st = find(s, id, caller, e);
-    int rc = 0;
-    while (st && wait_ms > 0 && rc != ETIMEDOUT && !statement_ended(st) && !s->closing)
-        rc = pthread_cond_timedwait(&s->changed, &s->lock, &until);
+    bool more = wait_ms > 0;
+    while (st && more && !statement_ended(st) && !s->closing)
+        more = clock_cond_until(&s->changed, &s->lock, end);
     enum statement_state state = st ? st->state : 0;
     pthread_mutex_unlock(&s->lock);
     if (!st)

@@ -39,6 +39,12 @@ static const char *const versions[] = {
     "PRAGMA user_version = 2;",
 
     STORE_SYNCED_SCHEMA,
+
+    /* Permissions on instances: store_access.h */
+    "CREATE TABLE instance_access (instance_uid TEXT NOT NULL REFERENCES instance (uid) ON DELETE CASCADE,"
+    "  principal TEXT NOT NULL, level INTEGER NOT NULL, PRIMARY KEY (instance_uid, principal)) STRICT;"
+    "PRAGMA user_version = 4;",
+    STORE_SYNCED_LEFT_SCHEMA,
 };
 enum { SCHEMA_VERSION = ARRAY_LEN(versions) };
 

@@ -93,7 +93,7 @@ static bool add(sqlite3 *db, const struct securable_row *r, struct err *e)
     int code = 0;
     bool there = r->kind == SECURABLE_CATALOG;
     struct err why = {0};
-    if (!there && !exists(db, "SELECT 1 FROM securable WHERE kind = ? AND full_name = ?", (int64_t)r->kind - 1, r->parent,
+    if (!there && !exists(db, "SELECT 1 FROM securable WHERE kind = ? AND full_name = ?", (int64_t)securable_above(r->kind), r->parent,
                           &there, e))
         return false;
     if (!there)
@@ -147,11 +147,11 @@ bool store_securables(struct store *s, enum securable_kind kind, const char *par
     return ok;
 }
 
-bool store_all_tables(struct store *s, struct securable_rows *out, struct err *e)
+bool store_all(struct store *s, enum securable_kind kind, struct securable_rows *out, struct err *e)
 {
     *out = (struct securable_rows){0};
     pthread_mutex_lock(&s->lock);
-    bool ok = read_rows(s->db, sql_bind(s->db, e, SELECT "WHERE kind = ?", "i", (int64_t)SECURABLE_TABLE), out, e);
+    bool ok = read_rows(s->db, sql_bind(s->db, e, SELECT "WHERE kind = ?", "i", (int64_t)kind), out, e);
     pthread_mutex_unlock(&s->lock);
     return ok;
 }
@@ -175,18 +175,29 @@ bool store_update_securable(struct store *s, const struct securable_row *r, stru
 /* "It or below it", for a column: names have no dots, so the prefix with a dot is exact. */
 #define WITHIN(column) "(" column " = ?1 OR substr(" column ", 1, length(?1) + 1) = ?1 || '.')"
 
+/* A table or a volume; the other one of that name stays. Lineage is of tables. */
+static bool remove_leaf(sqlite3 *db, enum securable_kind kind, const char *name, struct securable_rows *gone, struct err *e)
+{
+    return (!gone || read_rows(db, sql_bind(db, e, SELECT "WHERE kind = ? AND full_name = ?", "is", (int64_t)kind, name), gone, e)) &&
+           sql_exec(db, e, NULL, "DELETE FROM securable WHERE kind = ? AND full_name = ?", "is", (int64_t)kind, name) &&
+           sql_exec(db, e, NULL, "DELETE FROM securable_grant WHERE kind = ? AND full_name = ?", "is", (int64_t)kind, name) &&
+           (kind == SECURABLE_VOLUME || sql_exec(db, e, NULL, "DELETE FROM lineage WHERE source = ?1 OR target = ?1", "s", name));
+}
+
 static bool remove_all(sqlite3 *db, enum securable_kind kind, const char *name, bool cascade,
                        struct securable_rows *tables, struct err *e)
 {
     bool there = false, below = false;
     if (!exists(db, "SELECT 1 FROM securable WHERE kind = ? AND full_name = ?", (int64_t)kind, name, &there, e) ||
-        !exists(db, "SELECT 1 FROM securable WHERE kind = ? AND parent = ?", (int64_t)kind + 1, name, &below, e))
+        !exists(db, "SELECT 1 FROM securable WHERE kind > ? AND parent = ?", (int64_t)kind, name, &below, e))
         return false;
     if (!there)
         return missing(e, name);
     if (below && !cascade)
         return err_set(e, ERR_INVALID_STATE, "'%.300s' is not empty", name);
-    if (tables && !read_rows(db, sql_bind(db, e, SELECT "WHERE kind = ?2 AND " WITHIN("full_name"), "si", name,
+    if (kind >= SECURABLE_TABLE)
+        return remove_leaf(db, kind, name, tables, e);
+    if (tables && !read_rows(db, sql_bind(db, e, SELECT "WHERE kind >= ?2 AND " WITHIN("full_name"), "si", name,
                                           (int64_t)SECURABLE_TABLE), tables, e))
         return false;
     return sql_exec(db, e, NULL, "DELETE FROM securable WHERE " WITHIN("full_name"), "s", name) &&

@@ -14,14 +14,24 @@
 #include "base/err.h"
 #include "workspace/store.h"
 
-enum securable_kind { SECURABLE_METASTORE = 1, SECURABLE_CATALOG, SECURABLE_SCHEMA, SECURABLE_TABLE };
+enum securable_kind { SECURABLE_METASTORE = 1, SECURABLE_CATALOG, SECURABLE_SCHEMA, SECURABLE_TABLE, SECURABLE_VOLUME };
+/* What it lies in; a table and a volume of one name may be side by side in a schema. */
+static inline enum securable_kind securable_above(enum securable_kind kind)
+{
+    return kind == SECURABLE_VOLUME ? SECURABLE_SCHEMA : (enum securable_kind)(kind - 1);
+}
+/* Parts of its full name. */
+static inline int securable_parts(enum securable_kind kind)
+{
+    return kind == SECURABLE_VOLUME ? 3 : (int)kind - 1;
+}
 
 /* Texts are owned, never NULL after reading; "" for what is not there. */
 struct securable_row {
     enum securable_kind kind;
     char *full_name, *parent, *name; /* parent: "" for a catalog */
     char *id, *comment, *owner;
-    char *location;   /* of a table: its folder, absolute */
+    char *location;   /* of a table or volume: its folder, absolute */
     char *columns;    /* of a table: JSON list of ColumnInfo */
     char *properties; /* JSON object or "" */
     int64_t created_ms, updated_ms;
@@ -42,12 +52,12 @@ bool store_securable(struct store *s, enum securable_kind kind, const char *full
 /* Children of `parent` ("" for catalogs) by name, after `after`, at most limit (0: all). */
 bool store_securables(struct store *s, enum securable_kind kind, const char *parent, const char *after, size_t limit,
                       struct securable_rows *out, struct err *e);
-/* Every table, for finding folders without one. */
-bool store_all_tables(struct store *s, struct securable_rows *out, struct err *e);
+/* Every table or every volume, for finding folders without one. */
+bool store_all(struct store *s, enum securable_kind kind, struct securable_rows *out, struct err *e);
 /* Write comment, owner, columns, properties, updated_ms and updated_by of the row. ERR_NOT_FOUND. */
 bool store_update_securable(struct store *s, const struct securable_row *row, struct err *e);
 /* Remove it with all below it, their grants and lineage, in one transaction. cascade false: ERR_INVALID_STATE when something
- * is below. *tables (may be NULL) gets the tables that went. ERR_NOT_FOUND. */
+ * is below. *tables (may be NULL) gets the tables and volumes that went. ERR_NOT_FOUND. */
 bool store_remove_securable(struct store *s, enum securable_kind kind, const char *full_name, bool cascade,
                             struct securable_rows *tables, struct err *e);
 

@@ -119,6 +119,10 @@ static bool insert_synced(sqlite3 *db, const struct synced_row *r, struct err *e
 {
     int code = 0;
     struct err why = {0};
+    /* What may still be there of a table before it has another owner now. */
+    if (!sql_exec(db, e, NULL, "DELETE FROM synced_left WHERE instance_uid = ? AND database = ? AND schema = ? AND tab = ?", "ssss",
+                  r->instance_uid, r->database, r->schema, r->table))
+        return false;
     if (sql_exec(db, &why, &code, "INSERT INTO synced_table VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)", "ssssssssssssiiiii", r->id,
                  r->name, r->instance_uid, r->database, r->schema, r->table, r->spec, r->source, r->pipeline_id,
                  r->creator, r->state, r->message, r->created_ms, r->version, r->commit_ms, r->start_ms, r->end_ms))
@@ -192,11 +196,43 @@ bool store_synced_progress(struct store *s, const struct synced_row *r, struct e
     return ok;
 }
 
-bool store_remove_synced(struct store *s, const char *id, struct err *e)
+bool store_remove_synced(struct store *s, const char *id, bool left, struct err *e)
 {
-    bool ok = begin(s, e) && sql_exec(s->db, e, NULL, "DELETE FROM synced_table WHERE id = ?", "s", id) &&
+    bool ok = begin(s, e) &&
+              (!left || sql_exec(s->db, e, NULL, "INSERT INTO synced_left SELECT id, instance_uid, database, schema, tab, creator "
+                                                 "FROM synced_table WHERE id = ?", "s", id)) &&
+              sql_exec(s->db, e, NULL, "DELETE FROM synced_table WHERE id = ?", "s", id) &&
               sql_run(s->db, "DELETE FROM pipeline WHERE id NOT IN (SELECT pipeline_id FROM synced_table)", e);
     return end(s, ok, e);
+}
+
+bool store_synced_left(struct store *s, const char *instance_uid, struct synced_rows *out, struct err *e)
+{
+    *out = (struct synced_rows){0};
+    pthread_mutex_lock(&s->lock);
+    sqlite3_stmt *st = sql_bind(s->db, e, "SELECT id, database, schema, tab, creator FROM synced_left WHERE instance_uid = ?", "s",
+                                instance_uid);
+    int rc = SQLITE_ERROR;
+    while (st && (rc = sqlite3_step(st)) == SQLITE_ROW) {
+        out->rows = xreallocarray(out->rows, out->count + 1, sizeof *out->rows);
+        out->rows[out->count++] = (struct synced_row){
+            .id = text(st, 0), .database = text(st, 1), .schema = text(st, 2), .table = text(st, 3), .creator = text(st, 4)};
+    }
+    if (rc != SQLITE_DONE)
+        sql_fail(s->db, e, "read");
+    sqlite3_finalize(st);
+    pthread_mutex_unlock(&s->lock);
+    if (rc != SQLITE_DONE)
+        synced_rows_release(out);
+    return rc == SQLITE_DONE;
+}
+
+bool store_synced_forgotten(struct store *s, const char *id, struct err *e)
+{
+    pthread_mutex_lock(&s->lock);
+    bool ok = sql_exec(s->db, e, NULL, "DELETE FROM synced_left WHERE id = ?", "s", id);
+    pthread_mutex_unlock(&s->lock);
+    return ok;
 }
 
 bool store_pipeline(struct store *s, const char *id, struct pipeline_row *out, struct err *e)

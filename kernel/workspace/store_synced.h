@@ -62,8 +62,12 @@ bool store_synced_list(struct store *s, const char *instance_uid, const char *pi
                        struct synced_rows *out, struct err *e);
 /* State, message, version, times, written together. A row that is gone is no error. */
 bool store_synced_progress(struct store *s, const struct synced_row *row, struct err *e);
-/* With its pipeline, when no other table is on it. */
-bool store_remove_synced(struct store *s, const char *id, struct err *e);
+/* With its pipeline, when no other table is on it. left: its database cannot be reached, and is to be told later. */
+bool store_remove_synced(struct store *s, const char *id, bool left, struct err *e);
+
+/* What is left of deleted tables in the databases of an instance: id, database, schema, table and creator are set. */
+bool store_synced_left(struct store *s, const char *instance_uid, struct synced_rows *out, struct err *e);
+bool store_synced_forgotten(struct store *s, const char *id, struct err *e);
 
 /* ERR_RESOURCE_NOT_FOUND "The specified pipeline X was not found." */
 bool store_pipeline(struct store *s, const char *id, struct pipeline_row *out, struct err *e);
@@ -108,5 +112,10 @@ bool store_events(struct store *s, const char *pipeline_id, size_t limit, struct
     "  message TEXT NOT NULL, error TEXT NOT NULL) STRICT;"                                                            \
     "CREATE INDEX pipeline_event_of ON pipeline_event (pipeline_id, at_ms);"                                           \
     "PRAGMA user_version = 3;"
+#define STORE_SYNCED_LEFT_SCHEMA                                                                                       \
+    "CREATE TABLE synced_left (id TEXT PRIMARY KEY, instance_uid TEXT NOT NULL REFERENCES instance (uid)"              \
+    "  ON DELETE CASCADE, database TEXT NOT NULL, schema TEXT NOT NULL, tab TEXT NOT NULL, creator TEXT NOT NULL)"     \
+    "  STRICT;"                                                                                                        \
+    "PRAGMA user_version = 5;"
 
 #endif

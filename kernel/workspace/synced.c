@@ -3,7 +3,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/buf.h"
 #include "base/clock.h"
@@ -26,6 +25,12 @@ struct run {
     struct run *next;
 };
 
+/* Somebody who is about to change what runs on a pipeline; on its own stack. */
+struct gate {
+    const char *pipeline_id;
+    struct gate *next;
+};
+
 struct synced {
     struct workspace *ws;
     pthread_mutex_t lock; /* around what follows; never held while the store or the worker is called */
@@ -34,6 +39,8 @@ struct synced {
     bool closing;
     struct run *runs;
     struct synced_task *tasks;
+    struct gate *gates; /* one a pipeline at most */
+    pthread_cond_t passed;
 };
 
 struct workspace *synced_workspace(struct synced *all) { return all->ws; }
@@ -203,6 +210,39 @@ static void *run_main(void *arg)
     return NULL;
 }
 
+/* ---- one after the other on a pipeline ---- */
+
+static bool is_taken(const struct synced *all, const char *pipeline_id)
+{
+    for (const struct gate *g = all->gates; g; g = g->next) {
+        if (strcmp(g->pipeline_id, pipeline_id) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void enter(struct synced *all, struct gate *g, const char *pipeline_id)
+{
+    g->pipeline_id = pipeline_id;
+    pthread_mutex_lock(&all->lock);
+    while (is_taken(all, pipeline_id))
+        pthread_cond_wait(&all->passed, &all->lock);
+    g->next = all->gates;
+    all->gates = g;
+    pthread_mutex_unlock(&all->lock);
+}
+
+static void leave(struct synced *all, struct gate *g)
+{
+    pthread_mutex_lock(&all->lock);
+    struct gate **at = &all->gates;
+    while (*at != g)
+        at = &(*at)->next;
+    *at = g->next;
+    pthread_cond_broadcast(&all->passed);
+    pthread_mutex_unlock(&all->lock);
+}
+
 /* ---- runs ---- */
 
 /* Unlink a run that matches; the caller joins it without the lock. */
@@ -244,7 +284,7 @@ static bool begin_tables(struct synced *all, const char *pipeline_id, struct err
     return true;
 }
 
-bool synced_start(struct synced *all, const char *pipeline_id, const char *update_id, struct err *e)
+static bool begin_run(struct synced *all, const char *pipeline_id, const char *update_id, struct err *e)
 {
     if (!begin_tables(all, pipeline_id, e))
         return false;
@@ -272,10 +312,50 @@ bool synced_start(struct synced *all, const char *pipeline_id, const char *updat
     return err_set(e, ERR_UNAVAILABLE, "the update cannot start now");
 }
 
-void synced_stop(struct synced *all, const char *pipeline_id)
+static void end_runs(struct synced *all, const char *pipeline_id)
 {
     for (struct run *r; (r = take_run(all, pipeline_id, false));)
         end_run(r);
+}
+
+/* It may have gone while we waited for our turn. */
+static bool pipeline_is_there(struct synced *all, const char *pipeline_id, struct err *e)
+{
+    struct pipeline_row row;
+    if (!store_pipeline(all->ws->store, pipeline_id, &row, e))
+        return false;
+    pipeline_row_release(&row);
+    return true;
+}
+
+bool synced_create(struct synced *all, const struct synced_row *row, const struct pipeline_row *pipeline,
+                   const struct update_row *update, struct err *e)
+{
+    struct gate g;
+    enter(all, &g, update->pipeline_id);
+    bool ok = (pipeline || pipeline_is_there(all, update->pipeline_id, e)) &&
+              store_add_synced(all->ws->store, row, pipeline, update, SYNCED_PER_SOURCE, e) &&
+              begin_run(all, update->pipeline_id, update->id, e);
+    leave(all, &g);
+    return ok;
+}
+
+bool synced_start(struct synced *all, const struct update_row *update, struct err *e)
+{
+    struct gate g;
+    enter(all, &g, update->pipeline_id);
+    bool ok = pipeline_is_there(all, update->pipeline_id, e) && store_add_update(all->ws->store, update, e) &&
+              begin_run(all, update->pipeline_id, update->id, e);
+    leave(all, &g);
+    return ok;
+}
+
+void synced_stop(struct synced *all, const char *pipeline_id)
+{
+    struct gate g;
+    enter(all, &g, pipeline_id);
+    end_runs(all, pipeline_id);
+    leave(all, &g);
 }
 
 bool synced_is_running(struct synced *all, const char *pipeline_id)
@@ -311,11 +391,9 @@ unsigned synced_seen(struct synced *all)
 
 void synced_hold(struct synced *all, unsigned seen)
 {
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += SYNCED_HOLD_MS / 1000;
+    int64_t end = clock_mono_ms() + SYNCED_HOLD_MS;
     pthread_mutex_lock(&all->lock);
-    while (all->seen == seen && !all->closing && pthread_cond_timedwait(&all->changed, &all->lock, &until) == 0)
+    while (all->seen == seen && !all->closing && clock_cond_until(&all->changed, &all->lock, end))
         continue;
     pthread_mutex_unlock(&all->lock);
 }
@@ -330,17 +408,14 @@ bool synced_passing(const char *state)
 struct synced *synced_open(struct workspace *ws, struct err *e)
 {
     struct synced *all = xcalloc(1, sizeof *all);
-    pthread_condattr_t mono;
     all->ws = ws;
     pthread_mutex_init(&all->lock, NULL);
-    pthread_condattr_init(&mono);
-    pthread_condattr_setclock(&mono, CLOCK_MONOTONIC);
-    pthread_cond_init(&all->changed, &mono);
-    pthread_condattr_destroy(&mono);
+    clock_cond_init(&all->changed);
+    pthread_cond_init(&all->passed, NULL);
     struct update_rows rows;
     bool ok = store_updates(ws->store, NULL, 0, &rows, e);
     for (size_t i = 0; ok && i < rows.count; i++)
-        ok = synced_start(all, rows.rows[i].pipeline_id, rows.rows[i].id, e);
+        ok = begin_run(all, rows.rows[i].pipeline_id, rows.rows[i].id, e);
     if (ok)
         update_rows_release(&rows);
     if (ok)
@@ -369,6 +444,7 @@ void synced_close(struct synced *all)
     for (struct run *r; (r = take_run(all, NULL, false));)
         end_run(r);
     pthread_cond_destroy(&all->changed);
+    pthread_cond_destroy(&all->passed);
     pthread_mutex_destroy(&all->lock);
     free(all);
 }
@@ -404,15 +480,25 @@ static bool start_again(struct synced *all, const char *pipeline_id, struct err 
     ids_uuid(id);
     struct update_row u = {.id = id, .pipeline_id = (char *)(uintptr_t)pipeline_id, .state = (char[]){"QUEUED"},
                            .cause = (char[]){"INFRASTRUCTURE_MAINTENANCE"}, .created_ms = clock_wall_ms()};
-    return store_add_update(all->ws->store, &u, e) && synced_start(all, pipeline_id, id, e);
+    return store_add_update(all->ws->store, &u, e) && begin_run(all, pipeline_id, id, e);
 }
 
-bool synced_delete(struct synced *all, const struct synced_row *row, bool purge, struct err *e)
+static bool still_there(struct synced *all, const struct synced_row *row, struct err *e)
+{
+    struct synced_row now;
+    if (!store_synced(all->ws->store, row->name, &now, e))
+        return false;
+    bool same = strcmp(now.id, row->id) == 0;
+    synced_row_release(&now);
+    return same || err_set(e, ERR_RESOURCE_NOT_FOUND, "Synced table '%s' does not exist.", row->name);
+}
+
+static bool delete_table(struct synced *all, const struct synced_row *row, bool purge, struct err *e)
 {
     struct instance_row instance;
     struct synced_rows others;
     struct err why = {0};
-    if (!store_synced_list(all->ws->store, NULL, row->pipeline_id, NULL, 0, &others, e))
+    if (!still_there(all, row, e) || !store_synced_list(all->ws->store, NULL, row->pipeline_id, NULL, 0, &others, e))
         return false;
     bool last = others.count <= 1;
     synced_rows_release(&others);
@@ -424,10 +510,19 @@ bool synced_delete(struct synced *all, const struct synced_row *row, bool purge,
         return false;
     }
     bool running = synced_is_running(all, row->pipeline_id);
-    synced_stop(all, row->pipeline_id);
+    end_runs(all, row->pipeline_id);
     bool ok = !admin || sync_forget(admin, row->id, row->schema, row->table, row->creator, purge, e);
+    ok = ok && store_forget_lineage(all->ws->store, row->name, e) && store_remove_synced(all->ws->store, row->id, !admin, e);
     pg_close(admin);
-    ok = ok && store_forget_lineage(all->ws->store, row->name, e) && store_remove_synced(all->ws->store, row->id, e);
     tell(all);
     return ok && (last || !running || start_again(all, row->pipeline_id, e));
+}
+
+bool synced_delete(struct synced *all, const struct synced_row *row, bool purge, struct err *e)
+{
+    struct gate g;
+    enter(all, &g, row->pipeline_id);
+    bool ok = delete_table(all, row, purge, e);
+    leave(all, &g);
+    return ok;
 }

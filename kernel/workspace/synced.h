@@ -30,8 +30,12 @@ struct synced *synced_open(struct workspace *ws, struct err *e);
 void synced_begin_close(struct synced *all);
 void synced_close(struct synced *all);
 
-/* Run an update that is in the store. */
-bool synced_start(struct synced *all, const char *pipeline_id, const char *update_id, struct err *e);
+/* What begins and ends on one pipeline comes one after the other: whoever is second sees what the first one left. */
+/* Add the table, its pipeline (NULL: it is there) and its first update to the store, and run the update; errors as of store_add_synced. */
+bool synced_create(struct synced *all, const struct synced_row *row, const struct pipeline_row *pipeline,
+                   const struct update_row *update, struct err *e);
+/* Add an update to the store and run it; ERR_CONFLICT while another one of the pipeline is not over. */
+bool synced_start(struct synced *all, const struct update_row *update, struct err *e);
 /* Interrupt what runs on the pipeline and wait for its end; the update is CANCELED. Nothing running is success. */
 void synced_stop(struct synced *all, const char *pipeline_id);
 bool synced_is_running(struct synced *all, const char *pipeline_id);

@@ -15,7 +15,7 @@ struct synced_task {
     const struct update_row *update;
     struct cancel *cancel;
     struct synced_progress live; /* under the lock of all */
-    bool failed;
+    bool failed, continuous;
     char *message; /* what the row said before the sync had to wait; NULL: it does not wait */
     struct synced_task *next;
 };

@@ -153,10 +153,11 @@ static bool on_event(void *self, const char *name, const json_t *event, struct e
         on_progress(t, event);
     } else if (strcmp(name, "applied") == 0) {
         on_applied(t, event);
-        char *message = xstrdup(t->row.message);
-        set_state(t, "SYNCED_TABLE_ONLINE_CONTINUOUS_UPDATE", message);
-        free(message);
-        t->row.start_ms = clock_wall_ms();
+        if (t->continuous) {
+            set(&t->row.state, "SYNCED_TABLE_ONLINE_CONTINUOUS_UPDATE");
+            t->row.start_ms = clock_wall_ms();
+        }
+        synced_write(t);
     }
     return true;
 }
@@ -260,6 +261,7 @@ enum synced_end synced_run_table(struct synced_task *t)
 {
     struct err e = {0};
     json_t *spec = json_loads(t->row.spec, 0, NULL), *done = NULL;
+    t->continuous = is_continuous(spec);
     synced_begin(t);
     bool ok = try_until_done(t, spec, &done, &e);
     enum synced_end end = finish(t, ok, done, &e);

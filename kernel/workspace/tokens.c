@@ -29,6 +29,7 @@ struct tokens {
     EVP_PKEY *key;
     char *issuer;
     char *header; /* header_json in base64url */
+    int life_s;
 };
 
 /* ---- base64url without padding (RFC 7515 §2) ---- */
@@ -110,13 +111,29 @@ static EVP_PKEY *read_key(const char *path, struct err *e)
     return key;
 }
 
+static bool read_life(int *out, struct err *e)
+{
+    const char *text = getenv("LAKEBASE_TOKEN_SECONDS");
+    char *end = NULL;
+    long n = text && *text ? strtol(text, &end, 10) : TOKEN_LIFE_S;
+    *out = (int)n;
+    if (n >= TOKEN_LIFE_LEAST_S && n <= TOKEN_LIFE_S && (!end || !*end))
+        return true;
+    return err_set(e, ERR_CONFIG, "LAKEBASE_TOKEN_SECONDS is a number from %d to %d, not '%.40s'", TOKEN_LIFE_LEAST_S, TOKEN_LIFE_S,
+                   text);
+}
+
+int tokens_life_s(const struct tokens *t) { return t->life_s; }
+
 struct tokens *tokens_open(const char *key_path, const char *issuer, struct err *e)
 {
-    EVP_PKEY *key = read_key(key_path, e);
+    int life;
+    EVP_PKEY *key = read_life(&life, e) ? read_key(key_path, e) : NULL;
     if (!key)
         return NULL;
     struct tokens *t = xcalloc(1, sizeof *t);
     t->key = key;
+    t->life_s = life;
     t->issuer = xstrdup(issuer);
     t->header = b64_encode(header_json, sizeof header_json - 1);
     return t;
@@ -165,7 +182,7 @@ static json_t *claims_of(const struct tokens *t, const char *subject, const char
     json_object_set_new(c, "sub", jx_str(subject));
     json_object_set_new(c, "aud", jx_str(audience));
     json_object_set_new(c, "iat", json_integer(now));
-    json_object_set_new(c, "exp", json_integer(now + TOKEN_LIFE_S));
+    json_object_set_new(c, "exp", json_integer(now + t->life_s));
     json_object_set_new(c, "jti", jx_str(id));
     return c;
 }

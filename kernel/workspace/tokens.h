@@ -2,7 +2,8 @@
  * Signed tokens: JWT, RS256, made and checked with the workspace's own key. Two kinds, told apart by their audience:
  * a database credential (password of a PostgreSQL login, for named instances) and an OAuth access token (bearer of the
  * API; also the login password of its own service principal). Knows nothing of HTTP or the store.
- * Sources: RFC 7519, RFC 7515; one hour, checked at login only: Databricks "OAuth to an instance".
+ * Sources: RFC 7519, RFC 7515; one hour, checked at login only: Databricks "OAuth to an instance". LAKEBASE_TOKEN_SECONDS in the
+ * environment of the workspace makes them shorter (not longer), so that a test or a lab can see one expire.
  */
 #ifndef WORKSPACE_TOKENS_H
 #define WORKSPACE_TOKENS_H
@@ -13,18 +14,21 @@
 
 #include "base/err.h"
 
-enum { TOKEN_LIFE_S = 3600, TOKEN_MAX = 8192 };
+enum { TOKEN_LIFE_S = 3600, TOKEN_LIFE_LEAST_S = 5, TOKEN_MAX = 8192 };
 
 struct tokens;
 
-/* Read the private key (PEM, 0600), or make it when the file is not there. issuer is copied. */
+/* Read the private key (PEM, 0600), or make it when the file is not there. issuer is copied. ERR_CONFIG also for a
+ * LAKEBASE_TOKEN_SECONDS that is no number of seconds from TOKEN_LIFE_LEAST_S to TOKEN_LIFE_S. */
 struct tokens *tokens_open(const char *key_path, const char *issuer, struct err *e);
+/* How long a token holds, in seconds. */
+int tokens_life_s(const struct tokens *t);
 void tokens_close(struct tokens *t);
 
 struct token_instance {
     const char *name, *uid;
 };
-/* A database credential of `user` for n instances, good from now (seconds since 1970) for an hour. Caller frees with
+/* A database credential of `user` for n instances, good from now (seconds since 1970). Caller frees with
  * xfree_secret. */
 char *tokens_database(const struct tokens *t, const char *user, const struct token_instance *instances, size_t n,
                       int64_t now);

@@ -231,17 +231,13 @@ struct worker *worker_new(struct workspace *ws)
 {
     struct worker *w = xcalloc(1, sizeof *w);
     struct err e = {0};
-    pthread_condattr_t attr;
     w->ws = ws;
     w->log_path = xasprintf("%s/worker.log", ws->private_dir);
     w->dir_fd = open(ws->private_dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (w->dir_fd < 0 || !cancel_init(&w->stop, &e))
         bug("no file descriptor for the lakehouse worker: %s", strerror(errno));
     pthread_mutex_init(&w->lock, NULL);
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&w->changed, &attr);
-    pthread_condattr_destroy(&attr);
+    clock_cond_init(&w->changed);
     return w;
 }
 
@@ -330,13 +326,10 @@ static int connect_to(struct worker *w, struct err *e)
 /* The connection ended before the job did: say how the process ended. */
 static bool lost(struct worker *w, unsigned long ends, struct err *e)
 {
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += REAP_MS / 1000;
+    int64_t end = clock_mono_ms() + REAP_MS;
     pthread_mutex_lock(&w->lock);
-    int rc = 0;
-    while (w->ends == ends && !w->ending && rc == 0)
-        rc = pthread_cond_timedwait(&w->changed, &w->lock, &until);
+    while (w->ends == ends && !w->ending && clock_cond_until(&w->changed, &w->lock, end))
+        continue;
     bool ending = w->ending, known = w->ends != ends;
     char how[sizeof w->ended];
     memcpy(how, w->ended, sizeof how);
@@ -410,9 +403,10 @@ static bool answer_call(struct job *j, const json_t *frame, struct err *e)
 
 static bool take_event(struct job *j, const json_t *frame, struct err *e)
 {
-    if (j->told || !j->cb->event || j->cb->event(j->cb->self, jx_get_str(frame, "event", ""), frame, &j->why))
+    /* After an interrupt the job may still end well, and then its rows count. */
+    if ((j->told && j->why.code != ERR_CANCELLED) || !j->cb->event || j->cb->event(j->cb->self, jx_get_str(frame, "event", ""), frame, &j->why))
         return true;
-    return tell_cancel(j, e);
+    return j->told || tell_cancel(j, e);
 }
 
 static bool serve(struct job *j, json_t **done, struct err *e)

@@ -4,7 +4,7 @@
  * independent, and a job that loses its worker ends with ERR_UNAVAILABLE.
  *
  * Frames, both ways: 4 bytes length (big-endian, at most WORKER_FRAME_MAX), then one JSON object.
- *   server → worker  {"job": "statement" | "sync", …}   first frame
+ *   server → worker  {"job": "statement" | "sync" | "sample", …}   first frame
  *                    {"answer": …} or {"error": {code, message, sqlstate, position}}   to a call
  *                    {"cancel": true}                               any time
  *   worker → server  {"call": method, "args": {…}}                  a question to Unity Catalog; answered before anything else
@@ -17,11 +17,13 @@
  * job "sync": the fields of struct sync_spec (sync/sync.h), and follow: true to go on until cancelled. Its one call is
  *   writer_login {} → {host, port, dbname, user, password, sslrootcert}: a login of one hour for the writer role. Events:
  *   "progress" {phase, version, rows, total}, "applied" {method, version, timestamp, upserted, deleted, skipped, rows}; done: as applied.
+ * job "sample": name ("tpch.region"), location: its files are there when it is done: {}.
  *
  * Calls of a statement (all check the job's principal; names are arrays of 1 to 3 parts, full by then):
- *   resolve        {name: [c, s, t], write}            → {kind: "delta", full_name, location} |
+ *   resolve        {name: [c, s, t], write}            → {kind: "delta", full_name, location, sample?} |   sample: make it there if need be
  *                                                        {kind: "postgres", full_name, schema, table, conninfo, columns}
  *                  conninfo is a secret: a login of one hour for the reader role
+ *                                                        {kind: "rows", full_name, columns: [{name, type_text}], rows: [[text|null]]}
  *   create_catalog {name, comment, if_not_exists}      drop_catalog {name, if_exists, cascade}
  *   create_schema  {name: [c, s], comment, if_not_exists}   drop_schema {name, if_exists, cascade}
  *   allocate_table {name}                              → {location, table_id}: a folder that no table has yet; checks CREATE TABLE and the name
@@ -30,6 +32,9 @@
  *   drop_table     {name, if_exists}                   the server removes the row, then the folder
  *   list           {what: "catalogs" | "schemas" | "tables", in: [c?, s?], like}   → {items: [{name, …}]}
  *   describe       {name}                              → table_info of the API
+ *   open_volume    {path: "/Volumes/c/s/v/…"}          → {location, volume_id, volume_path: "/Volumes/c/s/v", path: the rest}; checks READ VOLUME
+ *   create_volume  {name: [c, s, v], comment, if_not_exists}   drop_volume {name, if_exists}
+ *   list_volumes   {in: [c, s], like}                  → {items: [{name}]}      describe_volume {name} → volume_info of the API
  *   grant, revoke  {privileges: [..], securable_type, name: […], principal}
  *   show_grants    {securable_type, name: […], principal?}  → {items: [{principal, action_type, object_type, object_key}]}
  */

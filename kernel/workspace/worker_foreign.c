@@ -145,7 +145,7 @@ static void close_scan(void *self)
     free(s);
 }
 
-static void cursor_sql(const struct table *t, const size_t *columns, size_t n, struct buf *sql)
+static void cursor_sql(const struct table *t, const size_t *columns, size_t n, const char *where, struct buf *sql)
 {
     buf_puts(sql, "DECLARE lakebase_scan NO SCROLL CURSOR FOR SELECT ");
     for (size_t i = 0; i < n; i++) {
@@ -156,9 +156,11 @@ static void cursor_sql(const struct table *t, const size_t *columns, size_t n, s
     pg_quote_ident(sql, t->schema);
     buf_putc(sql, '.');
     pg_quote_ident(sql, t->name);
+    if (where)
+        buf_printf(sql, " WHERE %s", where);
 }
 
-struct lake_foreign *worker_foreign_scan(void *self, void *foreign, const size_t *columns, size_t n, struct err *e)
+struct lake_foreign *worker_foreign_scan(void *self, void *foreign, const size_t *columns, size_t n, const char *where, struct err *e)
 {
     struct table *t = foreign;
     struct worker_ctx *x = self;
@@ -169,7 +171,7 @@ struct lake_foreign *worker_foreign_scan(void *self, void *foreign, const size_t
     *s = (struct scan){.rows = {s, next, close_scan}, .x = x, .n = n, .values = xcalloc(n + 1, sizeof *s->values)};
     buf_init(&s->text, FETCH_BYTES_MAX);
     buf_init(&sql, 1 << 20);
-    cursor_sql(t, columns, n, &sql);
+    cursor_sql(t, columns, n, where, &sql);
     s->conn = pg_open(&params, cancel, e);
     bool ok = s->conn && buf_ok(&sql, "a query", e) &&
               pg_run(s->conn, "BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY", cancel, e) &&

@@ -18,6 +18,7 @@ struct worker_ctx;
 typedef bool worker_job_fn(struct worker_ctx *x, const json_t *job, json_t **done, struct err *e);
 worker_job_fn worker_statement; /* worker_statement.c */
 worker_job_fn worker_sync;      /* worker_sync.c */
+worker_job_fn worker_sample;    /* worker_sample.c */
 
 struct lake *worker_lake(struct worker_ctx *x);
 /* Fires when the server asks to stop, or is gone. */

@@ -25,6 +25,7 @@ static const struct {
 } jobs[] = {
     {"statement", worker_statement},
     {"sync", worker_sync},
+    {"sample", worker_sample},
 };
 
 struct process {

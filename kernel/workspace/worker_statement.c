@@ -4,6 +4,7 @@
 
 #include "base/jx.h"
 #include "base/xalloc.h"
+#include "lakehouse/samples.h"
 #include "workspace/worker_foreign.h"
 #include "workspace/worker_job.h"
 #include "workspace/worker_rows.h"
@@ -24,6 +25,12 @@ static bool on_resolve(void *self, const char *const parts[3], bool write, struc
     if (!strcmp(kind, "delta")) {
         out->kind = LAKE_DELTA;
         out->location = xstrdup(jx_get_str(answer, "location", ""));
+        const char *sample = jx_get_str(answer, "sample", NULL);
+        ok = !sample || sample_make(worker_lake(x), sample, out->location, worker_cancel(x), e);
+    } else if (!strcmp(kind, "rows")) {
+        out->kind = LAKE_ROWS;
+        out->fields = json_incref(json_object_get(answer, "columns"));
+        out->rows = json_incref(json_object_get(answer, "rows"));
     } else if (!strcmp(kind, "postgres")) {
         out->kind = LAKE_FOREIGN;
         ok = worker_foreign_fill(x, answer, out, e);
@@ -92,11 +99,10 @@ static bool add_row(struct output *o, const struct lake_column *columns, const s
     return true;
 }
 
-static bool send_rows(struct output *o, struct lake_stream *s, struct err *e)
+static bool send_rows(struct output *o, struct lake_stream *s, struct cancel *cancel, struct err *e)
 {
     size_t n;
     const struct lake_column *columns = lake_stream_columns(s, &n);
-    struct cancel *cancel = worker_cancel(o->x);
     struct lake_batch batch;
     worker_tell(o->x, "columns", json_pack("{s:o}", "columns", worker_columns_json(columns, n)));
     bool more = true;
@@ -153,7 +159,7 @@ bool worker_statement(struct worker_ctx *x, const json_t *job, json_t **done, st
         err_set(e, ERR_INVALID_PARAMETER, "a statement has at most %d parameters", PARAMETERS_MAX);
     else
         stream = lake_execute(worker_lake(x), &catalog, &s, &outcome, worker_cancel(x), e);
-    bool ok = stream && send_rows(&o, stream, e);
+    bool ok = stream && send_rows(&o, stream, outcome.committed ? NULL : worker_cancel(x), e);
     if (ok)
         *done = report(&o, &outcome);
     lake_stream_close(stream);

@@ -17,6 +17,7 @@
 #include "workspace/cluster.h"
 #include "workspace/instances.h"
 #include "workspace/lake_folders.h"
+#include "workspace/samples.h"
 #include "workspace/securable.h"
 #include "workspace/server.h"
 #include "workspace/statements.h"
@@ -135,7 +136,7 @@ static bool open_parts(struct workspace *ws, struct err *e)
     if (!ws->clusters || !keep_number(ws->store, "ldaps_port", clusters_ldaps_port(ws->clusters), e))
         return false;
     ws->instances = instances_open(ws->store, ws->clusters, e);
-    if (!ws->instances || !securable_open(ws, e) || !lake_folders_open(ws, e))
+    if (!ws->instances || !securable_open(ws, e) || !lake_folders_open(ws, e) || !samples_open(ws, e))
         return false;
     ws->worker = worker_new(ws);
     ws->statements = statements_new(ws);

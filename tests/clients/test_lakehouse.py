@@ -53,7 +53,7 @@ def test_warehouses(w):
 def test_catalogs_and_schemas(w, sales):
     seen = w.catalogs.get("sales")
     assert (seen.catalog_type, seen.comment, seen.properties) == (CatalogType.MANAGED_CATALOG, "what we sold", {"team": "blue"})
-    assert [c.name for c in w.catalogs.list()] == ["main", "sales"]
+    assert [c.name for c in w.catalogs.list()] == ["main", "sales", "samples"]
     assert w.catalogs.update("sales", comment="new").comment == "new"
     assert [s.full_name for s in w.schemas.list("sales")] == ["sales.default", "sales.shop"]
     assert w.schemas.update("sales.shop", comment="c").comment == "c"

@@ -8,11 +8,15 @@ import psycopg
 import pytest
 from databricks.sdk import WorkspaceClient
 from databricks.sdk.core import Config
-from databricks.sdk.errors import (AlreadyExists, BadRequest, InvalidParameterValue, NotFound, NotImplemented,
+from databricks.sdk.errors import (AlreadyExists, BadRequest, DatabricksError, InvalidParameterValue, NotFound, NotImplemented, PermissionDenied,
                                    Unauthenticated)
 from databricks.sdk.service.catalog import CatalogType
 from databricks.sdk.service.database import (CustomTag, DatabaseCatalog, DatabaseInstance, DatabaseInstanceRef,
+                                             DatabaseInstanceRole, DatabaseInstanceRoleAttributes,
+                                             DatabaseInstanceRoleIdentityType, DatabaseInstanceRoleMembershipRole,
                                              DatabaseInstanceState, RequestedClaims, RequestedClaimsPermissionSet)
+from databricks.sdk.service.iam import AccessControlRequest, PermissionLevel
+from psycopg import sql
 from psycopg_pool import ConnectionPool
 
 AVAILABLE, STOPPED = DatabaseInstanceState.AVAILABLE, DatabaseInstanceState.STOPPED
@@ -159,11 +163,23 @@ def test_the_app_logs_in_with_its_own_token(w, app, demo):
     with connect(w, demo, autocommit=True) as conn:
         conn.execute("CREATE EXTENSION IF NOT EXISTS databricks_auth")
         conn.execute("SELECT databricks_create_role(%s, 'SERVICE_PRINCIPAL')", (ident,))
+    with pytest.raises(PermissionDenied, match="CAN_USE"):
+        token(app, "demo")
+    given = w.permissions.update("database-instances", "demo", access_control_list=[
+        AccessControlRequest(service_principal_name=ident, permission_level=PermissionLevel.CAN_USE)])
+    assert PermissionLevel.CAN_USE in [p.permission_level for entry in given.access_control_list
+                                       if entry.service_principal_name == ident for p in entry.all_permissions]
+    assert w.permissions.get("database-instances", "demo") == given
     for password in (token(app, "demo"), app.config.oauth_token().access_token):
         with connect(app, demo, user=ident, password=password) as conn:
             assert conn.execute("SELECT current_user").fetchone() == (ident,)
     with pytest.raises(psycopg.OperationalError):  # the app's token is not the learner's
         connect(w, demo, password=app.config.oauth_token().access_token)
+    levels = app.permissions.get_permission_levels("database-instances", "demo").permission_levels
+    assert [level.permission_level.value for level in levels] == ["CAN_USE", "CAN_MANAGE"]
+    w.permissions.set("database-instances", "demo", access_control_list=[])
+    with pytest.raises(PermissionDenied):
+        app.database.get_database_instance("demo")
 
 
 def test_a_pool_that_mints_its_passwords(w, demo):
@@ -187,7 +203,7 @@ def test_catalog_of_a_database(w, demo):
         conn.execute("CREATE SCHEMA shop")
         conn.execute("CREATE TABLE shop.orders (id bigint PRIMARY KEY, total numeric(10,2), at timestamptz NOT NULL)")
     assert w.catalogs.get("sdk_catalog").catalog_type == CatalogType.MANAGED_ONLINE_CATALOG
-    assert {c.name for c in w.catalogs.list()} == {"main", "sdk_catalog"}
+    assert {c.name for c in w.catalogs.list()} == {"main", "samples", "sdk_catalog"}
     assert [s.name for s in w.schemas.list("sdk_catalog")] == ["public", "shop"]
     table, = w.tables.list("sdk_catalog", "shop")
     assert (table.full_name, table.table_type.value, table.data_source_format.value) == (
@@ -206,6 +222,54 @@ def test_catalog_of_a_database(w, demo):
         w.database.get_database_catalog("sdk_catalog")
 
 
+def test_roles(w, app, demo):
+    """Made by the API, they are PostgreSQL's: the app logs in as its own, and what a role owns is not lost with it."""
+    ident, kinds = f"role-{uuid.uuid4()}", DatabaseInstanceRoleIdentityType
+    make = lambda name, kind, **more: w.database.create_database_instance_role(
+        "demo", DatabaseInstanceRole(name=name, identity_type=kind, **more))
+    made = make(ident, kinds.USER, membership_role=DatabaseInstanceRoleMembershipRole.DATABRICKS_SUPERUSER,
+                attributes=DatabaseInstanceRoleAttributes(createdb=True))
+    assert (made.name, made.identity_type, made.instance_name) == (ident, kinds.USER, "demo")
+    assert made.membership_role == DatabaseInstanceRoleMembershipRole.DATABRICKS_SUPERUSER and made.effective_attributes.createdb
+    make("readers", kinds.PG_ONLY)
+    listed = {role.name: role for role in w.database.list_database_instance_roles("demo")}
+    assert {ident, "readers", "learner@example.com"} <= set(listed) and listed["readers"].identity_type == kinds.PG_ONLY
+    assert not [name for name in listed if name.startswith(("pg_", "databricks_", "cloud_admin"))]
+    with connect(w, demo, autocommit=True) as conn:
+        flags = "SELECT rolcanlogin, rolcreatedb, rolsuper, pg_has_role(oid, 'databricks_superuser', 'member') FROM pg_roles WHERE rolname = %s"
+        assert conn.execute(flags, (ident,)).fetchone() == (True, True, False, True)
+        assert conn.execute(flags, ("readers",)).fetchone()[0] is False
+    change = lambda **attributes: w.api_client.do(  # this version of the SDK has no method for it
+        "PATCH", f"/api/2.0/database/instances/demo/roles/{ident}", body={"name": ident, "attributes": attributes})
+    assert change(createdb=False, bypassrls=True)["effective_attributes"] == {"createdb": False, "bypassrls": True, "createrole": False}
+    assert w.database.get_database_instance_role("demo", ident).membership_role  # what was not named stays
+
+    for name in ("pg_mine", "cloud_admin", "", "x" * 64, "a\nb"):
+        with pytest.raises(InvalidParameterValue):
+            make(name, kinds.USER)
+    with pytest.raises(AlreadyExists):
+        make(ident, kinds.USER)
+    with pytest.raises(InvalidParameterValue, match="owns database instance"):
+        w.database.delete_database_instance_role("demo", "learner@example.com")
+    with pytest.raises(NotFound):
+        w.database.get_database_instance_role("demo", "nobody")
+    if demo.pg_version < "PG_VERSION_16":
+        with pytest.raises(NotImplemented, match="PostgreSQL 16"):
+            change(createrole=True)
+
+    with connect(w, demo, autocommit=True) as conn:
+        conn.execute("CREATE TABLE kept (i int); INSERT INTO kept VALUES (7)")
+        conn.execute(sql.SQL("GRANT ALL ON kept TO {}").format(sql.Identifier(ident)))
+    with pytest.raises(DatabricksError, match="reassign_owned_to"):
+        w.database.delete_database_instance_role("demo", ident)
+    w.database.delete_database_instance_role("demo", ident, reassign_owned_to="learner@example.com")
+    w.database.delete_database_instance_role("demo", ident, allow_missing=True)
+    w.database.delete_database_instance_role("demo", "readers")
+    with connect(w, demo, autocommit=True) as conn:
+        assert conn.execute("SELECT i FROM kept").fetchone() == (7,)
+        conn.execute("DROP TABLE kept")
+
+
 def test_errors_have_their_classes(w, demo):
     with pytest.raises(InvalidParameterValue, match="CU_1, CU_2, CU_4, CU_8"):
         w.database.create_database_instance(DatabaseInstance(name="bad", capacity="CU_3"))
@@ -221,8 +285,6 @@ def test_errors_have_their_classes(w, demo):
     with pytest.raises(NotImplemented, match="READ_ONLY"):
         w.database.generate_database_credential(
             claims=[RequestedClaims(permission_set=RequestedClaimsPermissionSet.READ_ONLY)])
-    with pytest.raises(NotImplemented):
-        w.database.list_database_instance_roles("demo").__next__()
     with pytest.raises(Unauthenticated):
         WorkspaceClient(host=w.config.host, token="dapi0").current_user.me()
 

@@ -1,6 +1,7 @@
 """What the tests of synced tables share: a workspace with an instance and a source, and the comparison of both sides by
 two programs that are not ours: deltalake reads the source, psycopg the target.
 """
+import json
 import sys
 import time
 from datetime import datetime, timedelta, timezone
@@ -16,6 +17,21 @@ from lake import LEARNER, Warehouse  # noqa: E402
 
 SYNCED = "/api/2.0/database/synced_tables"
 PASSING = ("PROVISIONING", "TRIGGERED_UPDATE")
+
+
+def many_commits(root, first, count, row):
+    """Commits first.. as another writer makes them, thousands within seconds: each adds a file with the rows that row(version),
+    a query, gives."""
+    folder = Path(root.removeprefix("file://"))
+    with duckdb.connect() as db:
+        for version in range(first, first + count):
+            name = f"many-{version}.parquet"
+            rows = db.execute(f"COPY ({row(version)}) TO '{folder / name}' (FORMAT parquet)").fetchone()[0]
+            now = int(time.time() * 1000)
+            actions = [{"commitInfo": {"inCommitTimestamp": now, "timestamp": now, "operation": "WRITE", "operationParameters": {}}},
+                       {"add": {"path": name, "partitionValues": {}, "size": (folder / name).stat().st_size, "modificationTime": now,
+                                "dataChange": True, "stats": json.dumps({"numRecords": rows})}}]
+            (folder / "_delta_log" / f"{version:020}.json").write_text("".join(json.dumps(a) + "\n" for a in actions))
 
 
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)

@@ -173,7 +173,7 @@ def test_pages_of_tables(api, shop):
 def test_pages_of_schemas_and_catalogs(api, shop):
     sql(api, *(f"CREATE SCHEMA page_{i}" for i in range(3)))
     for path, key, want in ((f"{UC}/schemas?catalog_name=shop", "schemas", ["page_0", "page_1", "page_2", "public", "shop"]),
-                            (f"{UC}/catalogs?x=1", "catalogs", ["main", "shop"])):
+                            (f"{UC}/catalogs?x=1", "catalogs", ["main", "samples", "shop"])):
         seen, token = [], ""
         for _ in want:
             doc = api.ok("GET", f"{path}&max_results=1&page_token={token}")

@@ -13,7 +13,7 @@ import psycopg
 import pytest
 
 from api import Api
-from conftest import ROOT, running_workspace
+from conftest import ROOT, entries_below, running_workspace
 
 USER, DATABASE = "learner@example.com", "databricks_postgres"
 
@@ -118,8 +118,7 @@ def test_files_are_private(space, demo):
     """Nothing below the instance's folder is for anybody but the server's user; of the rest only programs and the CA."""
     folder = space.state_dir / "instances" / demo["uid"]
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
-    for path in folder.rglob("*"):
-        info = path.lstat()
+    for path, info in entries_below(folder):
         if not stat.S_ISSOCK(info.st_mode) and not stat.S_ISLNK(info.st_mode):
             assert stat.S_IMODE(info.st_mode) & 0o077 == 0, path
     for name in ("private", "private/ca.key"):

@@ -13,7 +13,7 @@ import psycopg
 import pytest
 
 from api import Api
-from conftest import WORKSPACE, Workspace, processes_of, wait_until
+from conftest import WORKSPACE, Workspace, files_below, processes_of, wait_until
 
 
 @pytest.fixture
@@ -119,8 +119,7 @@ def test_secrets_are_private_and_only_where_they_must_be(space):
     Api.of(space).create("demo")
     env, app = space.env, json.loads(space.run("env", "--app", "--json").stdout)
     secrets = [env["DATABRICKS_TOKEN"], app["DATABRICKS_CLIENT_SECRET"], Api.of(space).credential("demo")]
-    holders = {path.name for path in space.state_dir.rglob("*") if path.is_file()
-               and any(s.encode() in path.read_bytes() for s in secrets)}
+    holders = {path.name for path, content in files_below(space.state_dir) if any(s.encode() in content for s in secrets)}
     assert holders == {"databrickscfg"}
     for name in ("databrickscfg", "workspace.log", "workspace.json"):
         assert stat.S_IMODE((space.state_dir / name).stat().st_mode) == 0o600, name

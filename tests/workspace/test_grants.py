@@ -71,7 +71,8 @@ def test_all_privileges_takes_all_back(api, app, sales):
     ("schema", "sales.none", {"changes": []}, 404, "SCHEMA_DOES_NOT_EXIST"),
     ("table", "sales.shop.none", {"changes": []}, 404, "TABLE_DOES_NOT_EXIST"),
     ("table", "sales.shop", {"changes": []}, 400, "INVALID_PARAMETER_VALUE"),
-    ("volume", "sales.shop.v", {"changes": []}, 400, "INVALID_PARAMETER_VALUE"),
+    ("volume", "sales.shop.v", {"changes": []}, 404, "VOLUME_DOES_NOT_EXIST"),
+    ("function", "sales.shop.f", {"changes": []}, 400, "INVALID_PARAMETER_VALUE"),
     ("metastore", "00000000-0000-0000-0000-000000000000", {"changes": []}, 404, "NOT_FOUND"),
 ])
 def test_refused_changes_change_nothing(api, sales, kind, name, body, status, code):
@@ -209,9 +210,9 @@ def test_sql_and_api_show_the_same(api, app, tables):
 
 def test_lists_of_sql_leave_out_what_may_not_be_seen(api, app, tables):
     mine = Warehouse(app)
-    assert [row[0] for row in mine.rows("SHOW CATALOGS")] == []
+    assert [row[0] for row in mine.rows("SHOW CATALOGS")] == ["samples"]
     change(api, "catalog", "sales", app.name, ["USE_CATALOG", "USE_SCHEMA"])
-    assert [row[0] for row in mine.rows("SHOW CATALOGS")] == ["sales"]
+    assert [row[0] for row in mine.rows("SHOW CATALOGS")] == ["sales", "samples"]
     assert mine.rows("SHOW TABLES IN sales.shop") == []
     change(api, "table", "sales.shop.orders", app.name, ["SELECT"])
     assert "orders" in mine.rows("SHOW TABLES IN sales.shop")[0]

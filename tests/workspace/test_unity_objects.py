@@ -41,7 +41,7 @@ def test_life_of_a_catalog(api, sales):
     assert seen["name"] == seen["full_name"] == "sales"
     assert (seen["comment"], seen["properties"], seen["owner"]) == ("what we sold", {"team": "blue"}, LEARNER)
     assert seen["created_at"] == seen["updated_at"] > 1_700_000_000_000
-    assert names(api.ok("GET", f"{UC}/catalogs?max_results=0"), "catalogs") == ["main", "sales"]
+    assert names(api.ok("GET", f"{UC}/catalogs?max_results=0"), "catalogs") == ["main", "sales", "samples"]
     assert names(api.ok("GET", f"{UC}/schemas?catalog_name=sales"), "schemas") == ["default"]
     changed = api.ok("PATCH", f"{UC}/catalogs/sales", {"comment": "new", "properties": {"a": "b"}})
     assert (changed["comment"], changed["properties"]) == ("new", {"a": "b"})
@@ -128,7 +128,7 @@ def test_a_registered_database_is_not_changed_from_here(api):
 
 
 def test_without_a_grant_nothing_is_seen_or_made(api, app, sales):
-    assert names(app.ok("GET", f"{UC}/catalogs"), "catalogs") == []
+    assert names(app.ok("GET", f"{UC}/catalogs"), "catalogs") == ["samples"]
     assert app.refused("GET", f"{UC}/catalogs/sales") == (
         403, "PERMISSION_DENIED", "User does not have USE CATALOG on Catalog 'sales'.")
     for method, path, body in (("GET", "schemas?catalog_name=sales", None), ("GET", "schemas/sales.default", None),
@@ -142,7 +142,7 @@ def test_without_a_grant_nothing_is_seen_or_made(api, app, sales):
 
 def test_an_owner_may_do_everything(api, app, sales):
     api.ok("PATCH", f"{UC}/catalogs/sales", {"owner": app.name})
-    assert names(app.ok("GET", f"{UC}/catalogs"), "catalogs") == ["sales"]
+    assert names(app.ok("GET", f"{UC}/catalogs"), "catalogs") == ["sales", "samples"]
     app.ok("POST", f"{UC}/schemas", {"name": "mine", "catalog_name": "sales"})
     assert app.ok("GET", f"{UC}/schemas/sales.mine")["owner"] == app.name
     app.ok("DELETE", f"{UC}/catalogs/sales?force=true")
@@ -158,7 +158,7 @@ def test_pages_go_through_everything_once(api):
         if not (next_token := doc.get("next_page_token")):
             break
         token = f"&page_token={next_token}"
-    assert seen == sorted(seen) and seen == ["main"] + [f"page{i}" for i in range(5)]
+    assert seen == sorted(seen) and seen == ["main"] + [f"page{i}" for i in range(5)] + ["samples"]
     for i in range(5):
         api.ok("DELETE", f"{UC}/catalogs/page{i}")
 
