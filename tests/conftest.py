@@ -8,6 +8,7 @@ import os
 import shlex
 import shutil
 import signal
+import stat
 import subprocess
 import tempfile
 import time
@@ -92,6 +93,28 @@ def end_leftovers(folder):
     return left
 
 
+def entries_below(folder):
+    """(path, its lstat) of all below a folder that others are at work in: what goes away meanwhile is left out.
+    (Path.rglob fails on it.)"""
+    for parent, folders, files in os.walk(folder):
+        for name in folders + files:
+            path = Path(parent, name)
+            try:
+                yield path, path.lstat()
+            except FileNotFoundError:
+                continue
+
+
+def files_below(folder):
+    """The readable regular files of such a folder, each with its content."""
+    for path, info in entries_below(folder):
+        if stat.S_ISREG(info.st_mode):
+            try:
+                yield path, path.read_bytes()
+            except (FileNotFoundError, PermissionError):
+                continue
+
+
 class Workspace:
     """A workspace server with a state folder of its own."""
 
@@ -115,8 +138,8 @@ class Workspace:
         return done
 
     def log_tail(self):
-        logs = sorted(self.state_dir.rglob("*.log"))
-        return "".join(f"--- {log}\n{log.read_text(errors='replace')[-2000:]}" for log in logs if log.is_file())
+        logs = sorted((path, content) for path, content in files_below(self.state_dir) if path.suffix == ".log")
+        return "".join(f"--- {log}\n{content[-2000:].decode(errors='replace')}" for log, content in logs)
 
     def start(self):
         self.run("start")

@@ -4,17 +4,22 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <poll.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/xalloc.h"
 #include "pg/exec.h"
 #include "pg/pool.h"
+#include "pg/prepared.h"
 
 enum { CLIENTS = 8, ROUNDS = 500000 };
 
 static const char *conninfo;
 static atomic_bool stop;
+static bool as_text; /* the statement is sent as text; else it is prepared at its first run, as pgxpool and psycopg_pool do */
 
 struct client {
     struct pool *pool; /* NULL: a connection of its own, and libpq's simplest call */
@@ -55,11 +60,11 @@ static void *work(void *arg)
     err_init(&e);
     for (; !atomic_load(&stop); me->calls++) {
         if (me->pg) {
-            PQclear(PQexec(me->pg, "SELECT 1"));
+            PQclear(as_text ? PQexec(me->pg, "SELECT 1") : PQexecPrepared(me->pg, "one", 0, NULL, NULL, NULL, 0));
             continue;
         }
         struct pg_conn *conn = me->own ? me->own : pool_checkout(me->pool, -1, NULL, &e);
-        if (!conn || !pg_run(conn, "SELECT 1", NULL, &e))
+        if (!conn || !(as_text ? pg_run(conn, "SELECT 1", NULL, &e) : pg_exec_prepared(conn, "SELECT 1", NULL, 0, NULL, NULL, &e)))
             die("client", e.text);
         if (!me->own)
             pool_return(me->pool, conn);
@@ -80,6 +85,8 @@ static double rate(struct pool *pool, bool own, int threads, int ms)
             die("connect", e.text);
         if (!pool && !own && PQstatus(clients[i].pg = PQconnectdb(conninfo)) != CONNECTION_OK)
             die("libpq", PQerrorMessage(clients[i].pg));
+        if (clients[i].pg)
+            PQclear(PQprepare(clients[i].pg, "one", "SELECT 1", 0, NULL));
     }
     atomic_store(&stop, false);
     int64_t start = clock_mono_us();
@@ -108,15 +115,62 @@ static void with_pool(const char *name, int size, int ms)
     pool_free(p);
 }
 
-static void bare(void)
+/* One thread is all clients: tickets, and statements in the background. */
+static void with_tickets(const char *name, int size, int ms)
+{
+    struct pool_ticket *tickets[CLIENTS] = {0};
+    struct pg_conn *conns[CLIENTS] = {0};
+    struct pool *p = open_pool(size, size);
+    struct err e;
+    long long calls = 0;
+    int wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    int64_t start = clock_mono_us(), end = start + (int64_t)ms * 1000;
+    err_init(&e);
+    while (clock_mono_us() < end) {
+        struct pollfd polls[CLIENTS + 1] = {{.fd = wake, .events = POLLIN}};
+        nfds_t n = 1;
+        for (int i = 0; i < CLIENTS; i++) {
+            if (conns[i] && pg_sent_ready(conns[i], 0, NULL)) {
+                calls += pg_collect(conns[i], NULL, NULL, &e);
+                pool_return(p, conns[i]);
+                conns[i] = NULL;
+            }
+            if (!conns[i] && !tickets[i])
+                tickets[i] = pool_checkout_start(p, NULL, -1, wake, &e);
+            if (tickets[i] && pool_checkout_poll(tickets[i], &conns[i], &e)) {
+                tickets[i] = NULL;
+                if (!conns[i] || !pg_send(conns[i], "SELECT 1", NULL, 0, NULL, &e))
+                    die("client", e.text);
+            }
+            if (conns[i])
+                polls[n++] = (struct pollfd){.fd = pg_socket(conns[i]), .events = POLLIN};
+        }
+        uint64_t count;
+        if (poll(polls, n, 1000) > 0 && polls[0].revents && read(wake, &count, sizeof count) < 0)
+            die("eventfd", "not readable");
+    }
+    printf("%s %.0f\n", name, (double)calls * 1e6 / (double)(clock_mono_us() - start));
+    for (int i = 0; i < CLIENTS; i++) {
+        pool_checkout_abandon(tickets[i]);
+        if (conns[i] && pg_collect(conns[i], NULL, NULL, &e))
+            pool_return(p, conns[i]);
+    }
+    pool_free(p);
+    close(wake);
+}
+
+static void bare(const char *name, enum pool_check check)
 {
     struct err e;
     err_init(&e);
-    struct pool *p = open_pool(1, 1);
+    struct pool_options o = {.name = "bench", .min_size = 1, .max_size = 1, .connect = connect_here, .check = check};
+    struct pool *p = pool_open(&o, &e);
+    if (!p || !pool_wait(p, 30000, NULL, &e))
+        die("pool", e.text);
     int64_t start = clock_mono_us();
     for (int i = 0; i < ROUNDS; i++)
         pool_return(p, pool_checkout(p, -1, NULL, &e));
-    printf("acquire_release_ns %.0f\n", (double)(clock_mono_us() - start) * 1000 / ROUNDS);
+    printf("%s %.0f\n", name, (double)(clock_mono_us() - start) * 1000 / ROUNDS);
     pool_free(p);
 }
 
@@ -128,6 +182,86 @@ static void fill(void)
     pool_free(p);
 }
 
+/* ---- every backend is ended, while all idle and under load ---- */
+
+struct survivor {
+    struct pool *pool;
+    pthread_t thread;
+    bool once;               /* until its first success */
+    long long errors;
+    int64_t back_us;         /* its first success of a call that began after the end of the backends */
+};
+
+static _Atomic int64_t killed_us; /* 0: not yet */
+
+static void *survive(void *arg)
+{
+    struct survivor *me = arg;
+    while (!atomic_load(&stop) && !(me->once && me->back_us)) {
+        struct err e;
+        err_init(&e);
+        int64_t began = clock_mono_us(), killed = atomic_load(&killed_us);
+        struct pg_conn *conn = pool_checkout(me->pool, -1, NULL, &e);
+        bool ok = conn && pg_run(conn, "SELECT 1", NULL, &e);
+        if (conn)
+            pool_return(me->pool, conn);
+        me->errors += !ok;
+        if (ok && killed && began > killed && !me->back_us)
+            me->back_us = clock_mono_us();
+    }
+    return NULL;
+}
+
+/* gone: wait until each has ended (which takes 100 ms each under load). */
+static void end_backends(struct pg_conn *admin, bool gone)
+{
+    struct err e;
+    char sql[200];
+    err_init(&e);
+    snprintf(sql, sizeof sql, "SELECT pg_terminate_backend(pid, %d) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND "
+                              "backend_type = 'client backend'", gone ? 5000 : 0);
+    if (!pg_run(admin, sql, NULL, &e))
+        die("pg_terminate_backend", e.text);
+    atomic_store(&killed_us, clock_mono_us());
+}
+
+/* Errors that clients saw, and milliseconds until each of them was served again. */
+static void recovery(const char *name, bool idle, int ms)
+{
+    struct survivor all[CLIENTS] = {0};
+    struct pool_stats s;
+    struct err e;
+    struct pg_conn *admin = connect_here(NULL, NULL, &e);
+    struct pool *p = open_pool(CLIENTS, CLIENTS);
+    long long errors = 0;
+    int64_t last = 0;
+    atomic_store(&stop, false);
+    atomic_store(&killed_us, 0);
+    err_init(&e);
+    if (idle)
+        end_backends(admin, true);
+    for (int i = 0; i < CLIENTS; i++) {
+        all[i] = (struct survivor){.pool = p, .once = idle};
+        pthread_create(&all[i].thread, NULL, survive, &all[i]);
+    }
+    if (!idle) {
+        cancel_poll(NULL, -1, 0, ms / 2, &e);
+        end_backends(admin, false);
+        cancel_poll(NULL, -1, 0, ms, &e);
+        atomic_store(&stop, true);
+    }
+    for (int i = 0; i < CLIENTS; i++) {
+        pthread_join(all[i].thread, NULL);
+        errors += all[i].errors;
+        last = all[i].back_us > last ? all[i].back_us : last;
+    }
+    pool_stats(p, &s);
+    printf("%s_errors %lld\n%s_back_ms %.1f\n%s_pings %llu\n", name, errors, name, (double)(last - atomic_load(&killed_us)) / 1000, name,
+           (unsigned long long)s.pings);
+    pool_free(p);
+    pg_close(admin);
+}
+
 int main(int argc, char **argv)
 {
     if (argc != 3)
@@ -135,11 +269,18 @@ int main(int argc, char **argv)
     int ms = (int)strtol(argv[2], NULL, 10);
     conninfo = argv[1];
     printf("libpq_8 %.0f\n", rate(NULL, false, CLIENTS, ms));
-    printf("pg_run_8 %.0f\n", rate(NULL, true, CLIENTS, ms));
-    printf("libpq_2 %.0f\n", rate(NULL, false, 2, ms));
     with_pool("pool_8_on_8", CLIENTS, ms);
+    printf("no_pool_8 %.0f\n", rate(NULL, true, CLIENTS, ms));
+    printf("libpq_2 %.0f\n", rate(NULL, false, 2, ms));
     with_pool("pool_8_on_2", 2, ms);
-    bare();
+    as_text = true;
+    printf("libpq_8_text %.0f\n", rate(NULL, false, CLIENTS, ms));
+    with_pool("pool_8_on_8_text", CLIENTS, ms);
+    with_tickets("pool_8_on_2_one_thread", 2, ms);
+    bare("acquire_release_ns", POOL_CHECK_PASSIVE);
+    bare("acquire_release_unchecked_ns", POOL_CHECK_NONE);
     fill();
+    recovery("killed_idle", true, ms);
+    recovery("killed_busy", false, ms);
     return 0;
 }

@@ -102,6 +102,7 @@ def install_with_sudo(tools, have, **env):
     tools.add("apt-cache", '[ "$2" = libldap-dev ] || echo "Package: $2"')
     tools.add("tee", "cat >/dev/null")
     tools.add("mkdir")
+    tools.add("ln")
     return install(tools, "build", "run", "test", **env)
 
 
@@ -120,6 +121,19 @@ def test_postgresql_gets_no_main_cluster(tools):
     exists = Path("/etc/postgresql-common/createcluster.conf").exists()
     wrote = [call for call in tools.calls if call == "tee /etc/postgresql-common/createcluster.conf"]
     assert bool(wrote) == (not exists), "written when there is none, kept when there is one"
+
+
+def test_pgbouncer_gets_no_service(tools):
+    files = {"tee /etc/default/pgbouncer": "/etc/default/pgbouncer",
+             "ln -s /dev/null /etc/systemd/system/pgbouncer.service": "/etc/systemd/system/pgbouncer.service"}
+    names = [n.split("|")[0] for n in all_rows("build", "run", "test")]
+    assert install_with_sudo(tools, [n for n in names if n != "procps"]).returncode == 0
+    assert not [call for call in tools.calls if "pgbouncer" in call and call.split()[0] in ("tee", "ln")], "it is there already"
+    done = install_with_sudo(tools, [n for n in names if n != "pgbouncer"])
+    assert done.returncode == 0, done.stderr
+    before_apt = tools.calls[:next(i for i, call in enumerate(tools.calls) if call.startswith("apt-get") and call.endswith(" pgbouncer"))]
+    for call, path in files.items():
+        assert (call in before_apt) == (not os.path.exists(path)), "written when there is none, kept when there is one"
 
 
 def test_neither_root_nor_sudo_is_a_clear_error(tools):

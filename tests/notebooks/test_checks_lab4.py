@@ -17,6 +17,22 @@ def python(*lines):
     return "\n".join(("%%python", *lines))
 
 
+def rounding(*lines):
+    """The state before exercise 6, and then these lines instead of again(round_up)."""
+    return python("bookings = [40, 70]", "conn.execute(set_points, (5,))", *lines)
+
+
+ONCE = ("try: round_up()", "except psycopg.errors.SerializationFailure: pass")
+NOT_COUNTED = """DELETE FROM shop.products WHERE sku IN ('L4-GLUE', 'L4-TAPE');
+    UPDATE shop.products SET stock = 60 WHERE sku = 'L4-CARD';"""
+ONE_BY_ONE = """%%python
+import csv
+with conn.transaction():
+    for row in csv.DictReader(stocktaking.splitlines()):
+        conn.execute("DELETE FROM shop.products WHERE sku = %(sku)s", row)
+        conn.execute("INSERT INTO shop.products (sku, name, price, stock) VALUES (%(sku)s, %(name)s, %(price)s, %(stock)s)", row)"""
+
+
 # check, a wrong answer, words of the message, a right answer (another one than the notebook's where there is one)
 CASES = [
     ("4-log-in", python("conn.close()", "conn = psycopg.connect(**login, password=credential.token)"), "application_name", LOG_IN),
@@ -64,6 +80,22 @@ CASES = [
      "UPDATE shop.customers SET name = 'Ada Lovelace' WHERE email = 'ada@example.com'"),
     ("4-errors", python("conn.autocommit = False", "conn.execute('SELECT 1').fetchone()"), "commit",
      python("conn.rollback()", "conn.autocommit = True")),
+    ("4-again", rounding(*ONCE), "not called again",
+     rounding("for attempt in range(5):", "    try:", "        round_up()", "        break",
+              "    except psycopg.OperationalError as error:", "        assert error.sqlstate in ('40001', '40P01')")),
+    ("4-again", rounding(*ONCE, *ONCE), "a third one", python("again(round_up)")),
+    ("4-again", rounding("points = find('katherine@lab4.example')[0]['points']", "somebody_else_books()",
+                         "conn.execute(set_points, (math.ceil(points / 50) * 50,))"), "written over", rounding("again(round_up)")),
+    ("4-again", python("conn.autocommit = False", "conn.execute('SELECT 1').fetchone()"), "commit",
+     python("conn.rollback()", "conn.autocommit = True")),
+    ("4-many-rows", python(f"conn.execute('''{NOT_COUNTED}''')", "try:",
+                           "    with conn.cursor().copy('COPY shop.products (sku, name, price, stock) FROM STDIN (FORMAT csv, HEADER)') as copy:",
+                           "        copy.write(stocktaking)", "except psycopg.errors.UniqueViolation: pass"), "23505", ONE_BY_ONE),
+    ("4-many-rows", "UPDATE shop.products SET name = '\"Tape' WHERE sku = 'L4-TAPE'", "inside quotes", ONE_BY_ONE),
+    ("4-many-rows", "UPDATE shop.products SET stock = stock + 60 WHERE sku = 'L4-CARD'", "found: 104", ONE_BY_ONE),
+    ("4-many-rows", "UPDATE shop.products SET stock = 3, price = 40 WHERE sku = 'L4-GLUE'", "same order", ONE_BY_ONE),
+    ("4-many-rows", python("conn.autocommit = False", "conn.execute('SELECT 1').fetchone()"), "commit",
+     python("conn.rollback()", "conn.autocommit = True")),
     ("4-close", python("shop.connect()"), "shop.conn", python("shop.conn.close()")),
 ]
 
@@ -89,7 +121,7 @@ def test_wrong_and_right(lab, name, wrong, words, right):
 def test_every_check_is_red_before(lab):
     """After the end the lab's own rows and sessions are gone: the checks of its rows are red, lab 2's is green."""
     lab.to("finish-check")
-    for name in ("4-read", "4-write", "4-transactions", "4-errors"):
+    for name in ("4-read", "4-write", "4-transactions", "4-errors", "4-again", "4-many-rows"):
         assert lab.kernel.check(name), name
     assert lab.kernel.check("2-complete") is None
     assert " 0\n" in lab.kernel.must("SELECT count(*) FROM shop.customers WHERE email LIKE '%lab4.example'")

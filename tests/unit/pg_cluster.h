@@ -108,33 +108,9 @@ static inline bool pg_cluster_find(struct pg_cluster *c)
     return best > 0;
 }
 
-/* NULL, or why there is no cluster. hba: text of pg_hba.conf, or NULL for trust. Super user: "learner". */
-static inline const char *pg_cluster_start(struct pg_cluster *c, const char *hba)
+/* Until it takes logins. NULL, or what went wrong. */
+static inline const char *pg_cluster_await(struct pg_cluster *c)
 {
-    memset(c, 0, sizeof *c);
-    if (!pg_cluster_find(c))
-        return "no PostgreSQL server is installed under /usr/lib/postgresql";
-    struct passwd *pw = geteuid() == 0 ? getpwnam("postgres") : NULL;
-    if (geteuid() == 0 && !pw)
-        return "running as root, and there is no user postgres for the server";
-    snprintf(c->dir, sizeof c->dir, "/tmp/lbtest-XXXXXX");
-    if (!mkdtemp(c->dir) || (pw && chown(c->dir, pw->pw_uid, pw->pw_gid) != 0))
-        return "cannot make a folder under /tmp";
-    chmod(c->dir, 0755);
-    char data[96], listen[64];
-    snprintf(c->address, sizeof c->address, "127.%d.%d.%d", 65 + getpid() / 65536 % 64, getpid() / 256 % 256, getpid() % 256);
-    snprintf(listen, sizeof listen, "listen_addresses=%s", c->address);
-    snprintf(data, sizeof data, "%s/data", c->dir);
-    int status = 0;
-    const char *init[] = {"initdb", "-D", data, "-U", "learner", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync", NULL};
-    pid_t pid = pg_cluster_spawn(c, init);
-    if (pid < 0 || waitpid(pid, &status, 0) != pid || status != 0)
-        return "initdb failed";
-    if (hba && !pg_cluster_write(c, "pg_hba.conf", hba))
-        return "cannot write pg_hba.conf";
-    const char *serve[] = {"postgres", "-D", data, "-k", c->dir, "-p", "5432", "-c", listen, "-c", "fsync=off",
-                     "-c", "shared_buffers=16MB", "-c", "max_connections=20", NULL};
-    c->pid = pg_cluster_spawn(c, serve);
     for (int i = 0; i < 1500; i++) {
         struct err e;
         err_init(&e);
@@ -151,6 +127,53 @@ static inline const char *pg_cluster_start(struct pg_cluster *c, const char *hba
         cancel_poll(NULL, -1, 0, 20, &e);
     }
     return "the server did not start";
+}
+
+/* Start the server of a folder that is made already; also again after pg_cluster_halt. From the main thread: the server ends
+ * with the thread that started it. */
+static inline void pg_cluster_serve(struct pg_cluster *c)
+{
+    char data[96], listen[64];
+    snprintf(listen, sizeof listen, "listen_addresses=%s", c->address);
+    snprintf(data, sizeof data, "%s/data", c->dir);
+    const char *serve[] = {"postgres", "-D", data, "-k", c->dir, "-p", "5432", "-c", listen, "-c", "fsync=off",
+                     "-c", "shared_buffers=16MB", "-c", "max_connections=20", NULL};
+    c->pid = pg_cluster_spawn(c, serve);
+}
+
+/* Stop the server and keep its folder: SIGINT as pg_ctl's fast mode, SIGQUIT as its immediate one. */
+static inline void pg_cluster_halt(struct pg_cluster *c, int sig)
+{
+    kill(c->pid, sig);
+    waitpid(c->pid, NULL, 0);
+    c->pid = 0;
+}
+
+/* NULL, or why there is no cluster. hba: text of pg_hba.conf, or NULL for trust. Super user: "learner". */
+static inline const char *pg_cluster_start(struct pg_cluster *c, const char *hba)
+{
+    memset(c, 0, sizeof *c);
+    if (!pg_cluster_find(c))
+        return "no PostgreSQL server is installed under /usr/lib/postgresql";
+    struct passwd *pw = geteuid() == 0 ? getpwnam("postgres") : NULL;
+    if (geteuid() == 0 && !pw)
+        return "running as root, and there is no user postgres for the server";
+    snprintf(c->dir, sizeof c->dir, "/tmp/lbtest-XXXXXX");
+    if (!mkdtemp(c->dir) || (pw && chown(c->dir, pw->pw_uid, pw->pw_gid) != 0))
+        return "cannot make a folder under /tmp";
+    chmod(c->dir, 0755);
+    char data[96];
+    snprintf(c->address, sizeof c->address, "127.%d.%d.%d", 65 + getpid() / 65536 % 64, getpid() / 256 % 256, getpid() % 256);
+    snprintf(data, sizeof data, "%s/data", c->dir);
+    int status = 0;
+    const char *init[] = {"initdb", "-D", data, "-U", "learner", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync", NULL};
+    pid_t pid = pg_cluster_spawn(c, init);
+    if (pid < 0 || waitpid(pid, &status, 0) != pid || status != 0)
+        return "initdb failed";
+    if (hba && !pg_cluster_write(c, "pg_hba.conf", hba))
+        return "cannot write pg_hba.conf";
+    pg_cluster_serve(c);
+    return pg_cluster_await(c);
 }
 
 #endif

@@ -14,15 +14,18 @@
 
 struct fake {
     int id;
-    atomic_bool dead, cancelled;
+    atomic_bool dead, deaf, cancelled; /* deaf: only a round trip finds out */
     atomic_int comes_back;  /* what clean() says; 0 is the bit pattern of a broken one */
     atomic_int holders;     /* more than one is the bug that a pool must not have */
 };
 
 static struct {
     atomic_int made, open, attempts, most_open;
+    atomic_int pings;
+    atomic_bool pings_held; /* they get no answer until it ends */
     atomic_int fail;        /* attempts to fail from now on */
     bool down;              /* the next pool finds the server away */
+    atomic_int new_ones;    /* what clean() says of new ones */
     atomic_bool gate_shut;  /* connects wait until it opens, or their token fires */
     atomic_llong now;
 } fakes;
@@ -52,7 +55,7 @@ static inline struct pg_conn *fake_connect(void *self, struct cancel *c, struct 
     }
     struct fake *f = xcalloc(1, sizeof *f);
     f->id = atomic_fetch_add(&fakes.made, 1) + 1;
-    atomic_init(&f->comes_back, POOL_CLEAN);
+    atomic_init(&f->comes_back, atomic_load(&fakes.new_ones));
     int open = atomic_fetch_add(&fakes.open, 1) + 1;
     if (open > atomic_load(&fakes.most_open))
         atomic_store(&fakes.most_open, open);
@@ -66,6 +69,11 @@ static inline int fake_clean(struct pg_conn *conn, enum pool_reset reset, int li
     (void)reset;
     (void)limit_ms;
     return atomic_load(&fake_of(conn)->dead) ? 0 : atomic_load(&fake_of(conn)->comes_back);
+}
+
+static inline bool fake_tidy(struct pg_conn *conn, enum pool_reset reset)
+{
+    return !atomic_load(&fake_of(conn)->dead) && fake_clean(conn, reset, 0) == POOL_CLEAN;
 }
 
 static inline void *fake_canceller(struct pg_conn *conn) { return conn; }
@@ -82,10 +90,21 @@ static inline void fake_close(struct pg_conn *conn)
     free(conn);
 }
 
-static const struct pool_ops fake_ops = {.alive = fake_alive, .clean = fake_clean, .canceller = fake_canceller,
+static inline bool fake_ping(struct pg_conn *conn, int limit_ms)
+{
+    (void)limit_ms;
+    atomic_fetch_add(&fakes.pings, 1);
+    while (atomic_load(&fakes.pings_held))
+        fakes_pause();
+    return !atomic_load(&fake_of(conn)->deaf);
+}
+
+static inline void fake_detach(struct pg_conn *conn) { (void)conn; }
+
+static const struct pool_ops fake_ops = {.alive = fake_alive, .ping = fake_ping, .tidy = fake_tidy, .detach = fake_detach, .clean = fake_clean, .canceller = fake_canceller,
                                          .cancel = fake_cancel, .canceller_free = fake_canceller_free, .close = fake_close};
 
-static inline int64_t fake_now(void) { return atomic_load(&fakes.now); }
+static inline int64_t fake_now(void) { return atomic_load(&fakes.now) * 1000; }
 
 static inline struct pool *fake_pool(const struct pool_options *o)
 {
@@ -94,10 +113,12 @@ static inline struct pool *fake_pool(const struct pool_options *o)
     err_init(&e);
     with.name = "fake";
     with.connect = fake_connect;
-    with.now_ms = fake_now;
+    with.now_us = fake_now;
     atomic_store(&fakes.made, 0);
     atomic_store(&fakes.attempts, 0);
+    atomic_store(&fakes.pings, 0);
     atomic_store(&fakes.most_open, 0);
+    atomic_store(&fakes.new_ones, POOL_CLEAN);
     atomic_store(&fakes.fail, fakes.down ? 1000000 : 0);
     fakes.down = false;
     atomic_store(&fakes.gate_shut, false);

@@ -215,6 +215,34 @@ static void test_large(void **state)
     free(text);
 }
 
+static void test_bare(void **state)
+{
+    (void)state;
+    static const char *const ways[] = {"connect", "psycopg", NULL};
+    static const struct arg_row bare[] = {
+        {.name = "compare", .type = ARG_CHOICE, .flags = ARG_BARE, .choices = ways},
+        {.name = "loop", .type = ARG_FLAG},
+        {.name = "name", .positional = true, .type = ARG_WORD, .flags = ARG_REQUIRED},
+        {.name = NULL}};
+    static const struct {
+        const char *text, *way, *name;
+    } cases[] = {{"p", NULL, "p"}, {"p --compare", "connect", "p"}, {"--compare p", "connect", "p"}, {"p --compare --loop", "connect", "p"},
+                 {"p --compare psycopg", "psycopg", "p"}, {"--compare connect p --loop", "connect", "p"},
+                 {"--compare PSYCOPG 'p q'", "psycopg", "p q"}, {"--compare=psycopg p", "psycopg", "p"},
+                 {"--compare 'p q'", "connect", "p q"}};
+    struct buf b;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        const struct args *a = parse(bare, cases[i].text);
+        const char *way = args_get(a, "compare");
+        assert_true(cases[i].way ? way && strcmp(way, cases[i].way) == 0 : !way);
+        assert_string_equal(args_get(a, "name"), cases[i].name);
+    }
+    buf_init(&b, 1000);
+    args_usage(bare, &b);
+    assert_string_equal(buf_str(&b), "[--compare [connect|psycopg]] [--loop] NAME");
+    buf_release(&b);
+}
+
 static void test_usage(void **state)
 {
     (void)state;
@@ -259,6 +287,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_words, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_options, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_positionals, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_bare, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_errors, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_large, set_up, tear_down),
         cmocka_unit_test(test_usage), cmocka_unit_test(test_nearest),

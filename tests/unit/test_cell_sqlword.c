@@ -60,8 +60,40 @@ static void test_transactions(void **state)
     }
 }
 
+static void test_savepoints(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        enum sql_savepoint kind;
+        const char *name;
+    } cases[] = {{"SAVEPOINT s", SQL_SAVEPOINT_SET, "s"},
+                 {"savepoint /* x */ \"a \"\"b\"", SQL_SAVEPOINT_SET, "\"a \"\"b\""},
+                 {"SAVEPOINT savepoint", SQL_SAVEPOINT_SET, "savepoint"},
+                 {"RELEASE s", SQL_SAVEPOINT_RELEASE, "s"},
+                 {"RELEASE SAVEPOINT s2", SQL_SAVEPOINT_RELEASE, "s2"},
+                 {"ROLLBACK TO s", SQL_SAVEPOINT_BACK, "s"},
+                 {"ROLLBACK WORK TO SAVEPOINT s", SQL_SAVEPOINT_BACK, "s"},
+                 {"rollback transaction to\ns", SQL_SAVEPOINT_BACK, "s"},
+                 {"ROLLBACK", SQL_SAVEPOINT_NONE, ""},
+                 {"ROLLBACK WORK", SQL_SAVEPOINT_NONE, ""},
+                 {"ROLLBACK TO", SQL_SAVEPOINT_NONE, ""},
+                 {"ROLLBACK AND CHAIN", SQL_SAVEPOINT_NONE, ""},
+                 {"RELEASE", SQL_SAVEPOINT_NONE, ""},
+                 {"SAVEPOINT", SQL_SAVEPOINT_NONE, ""},
+                 {"SELECT savepoint", SQL_SAVEPOINT_NONE, ""},
+                 {"", SQL_SAVEPOINT_NONE, ""}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct sql_word name = {0};
+        if (sql_savepoint(cases[i].text, strlen(cases[i].text), &name) != cases[i].kind || name.len != strlen(cases[i].name) ||
+            memcmp(cases[i].text + name.at, cases[i].name, name.len) != 0)
+            fail_msg("'%s'", cases[i].text);
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_words), cmocka_unit_test(test_transactions)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_words), cmocka_unit_test(test_transactions),
+                                       cmocka_unit_test(test_savepoints)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

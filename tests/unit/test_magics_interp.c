@@ -67,7 +67,7 @@ static void test_errors_have_places(void **state)
     shows("\\!ls", "%%bash runs a script");
     shows("SELECT 1 \\gx", "HINT:  \\x on shows each column on a line of its own");
     shows("SELECT 1;\nSELECT 'ä' \\g\n", "HINT:  end the statement with a semicolon");
-    shows("SELECT 1 \\nothing", "needs a line of its own, after a semicolon");
+    shows("SELECT 1 \\nothing", "stands on a line of its own, below the semicolon");
     shows("%%nothing\nx", "there is no magic %%nothing");
     shows("%version\n%instance show --al x\n", "LINE 2: %instance show --al x\n                       ^^^^");
     shows("%version\n%nope\n%version", "CELL:  part 2 of 3 (line 2) failed; the rest was not run");
@@ -80,7 +80,7 @@ static void test_errors_have_places(void **state)
     shows("%%sql --limit 0\nSELECT 1", "--limit is between 1 and 10000");
     shows("%%sql --limit 10001\nSELECT 1", "--limit is between 1 and 10000");
     shows("%%sql --onto x\nSELECT 1", "unknown option --onto");
-    shows("%%sql SELECT 1\nSELECT 2", "takes its statements from the lines below");
+    shows("%%sql SELECT 1\nSELECT 2", "takes its SQL from the lines below");
     shows("%lab start 2", "%lab has no 'start'");
     shows("%use nowhere", "no connection is called 'nowhere'");
     shows("SELECT '", "a quoted string (') is not closed");
@@ -274,6 +274,11 @@ static void test_complete_names(void **state)
     completes("%instance show |", "workshop other --all");
     completes("%catalog drop m|", "main");
     completes("%use |", "here");
+    names_put(NAMES_POOL, (const char *const[]){"app", "reports"}, 2);
+    completes("%pool close |", "app reports --if-exists --force");
+    completes("%pool drain a|", "app");
+    completes("%%pool r|\nSELECT 1", "reports");
+    completes("%pool open a|", ""); /* a new name */
     completes("%%sql --on |\nSELECT 1", "here");
     completes("%%sql --on=h|\nSELECT 1", "here");
     assert_true(interp_wants_names("%connect ", 9, 9));

@@ -5,6 +5,9 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <libpq-fe.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
 
 #include "pg_record.h"
 
@@ -56,6 +59,38 @@ static void test_login(void **state)
     assert_string_equal(pg_user(mine), "locked");
     pg_close(mine);
     expect(conn, "DROP ROLE locked", "<DROP ROLE>");
+    pg_close(conn);
+}
+
+static int socket_option(const struct pg_conn *conn, int level, int option)
+{
+    int value = -1;
+    socklen_t len = sizeof value;
+    assert_int_equal(getsockopt(pg_socket(conn), level, option, &value, &len), 0);
+    return value;
+}
+
+/* A server that goes away without a word is noticed; who says otherwise is heard. */
+static void test_keepalive(void **state)
+{
+    (void)state;
+    NEED_CLUSTER();
+    struct err e;
+    err_init(&e);
+    struct pg_params p = {.host = cluster.address, .port = "5432", .dbname = "postgres", .user = "learner"};
+    struct pg_conn *conn = pg_open(&p, NULL, &e);
+    assert_non_null(conn);
+    assert_true(socket_option(conn, SOL_SOCKET, SO_KEEPALIVE) != 0);
+    assert_int_equal(socket_option(conn, IPPROTO_TCP, TCP_KEEPIDLE), 30);
+    assert_int_equal(socket_option(conn, IPPROTO_TCP, TCP_KEEPINTVL), 10);
+    assert_int_equal(socket_option(conn, IPPROTO_TCP, TCP_KEEPCNT), 3);
+    assert_int_equal(socket_option(conn, IPPROTO_TCP, TCP_USER_TIMEOUT), 60000);
+    pg_close(conn);
+    p.conninfo = "keepalives_idle=7 tcp_user_timeout=0";
+    conn = pg_open(&p, NULL, &e);
+    assert_non_null(conn);
+    assert_int_equal(socket_option(conn, IPPROTO_TCP, TCP_KEEPIDLE), 7);
+    assert_int_equal(socket_option(conn, IPPROTO_TCP, TCP_USER_TIMEOUT), 0);
     pg_close(conn);
 }
 
@@ -141,7 +176,7 @@ static void test_silent_server(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_login), cmocka_unit_test(test_bad_parameters),
+        cmocka_unit_test(test_login), cmocka_unit_test(test_bad_parameters), cmocka_unit_test(test_keepalive),
         cmocka_unit_test(test_silent_server), cmocka_unit_test(test_every_secret_is_hidden),
         cmocka_unit_test(test_redirects), cmocka_unit_test(test_system_roots),
     };

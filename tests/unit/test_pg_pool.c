@@ -241,10 +241,45 @@ static void test_lifetimes_are_spread(void **state)
             is_new &= seen[i] / 1000 != m->dies_at / 1000;
         moments += is_new;
         seen[n++] = m->dies_at;
-        assert_in_range(m->dies_at, fake_now() + LIFE * 9 / 10, fake_now() + LIFE);
+        assert_in_range(m->dies_at, atomic_load(&fakes.now) + LIFE * 9 / 10, fake_now() + LIFE);
     }
     pthread_mutex_unlock(&p->lock);
     assert_true(moments >= 5); /* different seconds: not all at once */
+    end(p);
+}
+
+struct comer {
+    struct pool *p;
+    struct pg_conn *gives, *got;
+};
+
+static void *give_and_take(void *arg)
+{
+    struct comer *c = arg;
+    pool_return(c->p, c->gives);
+    c->got = get(c->p, 0);
+    pool_return(c->p, c->got);
+    return NULL;
+}
+
+/* A thread that comes back at once gets what it had; later the one used last, whoever had it. */
+static void test_a_thread_keeps_its_connection_for_a_moment(void **state)
+{
+    (void)state;
+    pthread_t thread;
+    struct pool *p = fake_pool(&(struct pool_options){.max_size = 2, .min_size = 2});
+    for (int late = 0; late <= 2; late++) {
+        struct pg_conn *mine = get(p, 20000);
+        struct comer other = {.p = p, .gives = get(p, 20000)};
+        pool_return(p, mine);
+        assert_int_equal(pthread_create(&thread, NULL, give_and_take, &other), 0);
+        pthread_join(thread, NULL);
+        assert_ptr_equal(other.got, other.gives);
+        atomic_fetch_add(&fakes.now, late);
+        struct pg_conn *again = get(p, 0);
+        assert_ptr_equal(again, late < 2 ? mine : other.gives);
+        pool_return(p, again);
+    }
     end(p);
 }
 
@@ -313,7 +348,7 @@ static void test_pauses_grow(void **state)
     UNTIL(p, s, s.connect_failures == 1);
     for (size_t i = 0; i < ARRAY_LEN(pauses); i++) {
         pthread_mutex_lock(&p->lock);
-        assert_int_equal(p->next_try - fake_now(), pauses[i]);
+        assert_int_equal(p->next_try - atomic_load(&fakes.now), pauses[i]);
         pthread_mutex_unlock(&p->lock);
         fakes_advance(p, pauses[i]);
         UNTIL(p, s, s.connect_failures == i + 2);
@@ -403,7 +438,7 @@ static void test_wait_reports(void **state)
     struct cancel c;
     struct pool *p = fake_pool(&(struct pool_options){.max_size = 2});
     end(p);
-    struct pool_options o = {.name = "fake", .min_size = 2, .max_size = 2, .connect = fake_connect, .now_ms = fake_now};
+    struct pool_options o = {.name = "fake", .min_size = 2, .max_size = 2, .connect = fake_connect, .now_us = fake_now};
     err_init(&e);
     atomic_store(&fakes.fail, 1000000);
     p = pool_open_over(&o, &fake_ops, &e);
@@ -437,8 +472,10 @@ static void test_no_descriptor_left(void **state)
     struct pool_stats s;
     struct err e;
     struct rlimit was, none;
-    struct pool *p = fake_pool(&(struct pool_options){.max_size = 1});
-    struct pg_conn *conn = get(p, 20000);
+    struct pool *p = fake_pool(&(struct pool_options){.min_size = 1, .max_size = 1});
+    err_init(&e);
+    assert_true(pool_wait(p, 20000, NULL, &e)); /* one who waited would have left a pipe for the next */
+    struct pg_conn *conn = get(p, 0);
     getrlimit(RLIMIT_NOFILE, &was);
     none = was;
     none.rlim_cur = 0;
@@ -451,7 +488,7 @@ static void test_no_descriptor_left(void **state)
     struct pool *other = pool_open_over(&o, &fake_ops, &open_error);
     setrlimit(RLIMIT_NOFILE, &was);
     assert_null(second);
-    assert_true(strstr(e.text, "no event for a checkout") != NULL);
+    assert_true(strstr(e.text, "no pipe for a checkout") != NULL);
     assert_null(other);
     assert_int_not_equal(open_error.code, ERR_NONE);
     pool_stats(p, &s);
@@ -473,12 +510,19 @@ static void test_percentiles(void **state)
         pool_record(&h, us);
     assert_int_equal(h.count, 100);
     assert_int_equal(h.total_us, 4950);
-    assert_int_equal(pool_percentile(&h, 50), 63); /* 32 to 63 */
+    assert_int_equal(pool_percentile(&h, 50), 55); /* 48 to 55 */
     assert_int_equal(pool_percentile(&h, 100), 99);
-    assert_int_equal(pool_percentile(&h, 1), 1);
+    assert_int_equal(pool_percentile(&h, 1), 0);
     pool_record(&h, UINT64_MAX / 2); /* longer than the last bucket */
     assert_int_equal(h.buckets[POOL_BUCKETS - 1], 1);
     assert_true(pool_percentile(&h, 100) == UINT64_MAX / 2);
+    for (uint64_t us = 0; us < 100000; us += 1 + us / 50) { /* a lone value is known to a quarter of it, from above */
+        h = (struct pool_histogram){0};
+        pool_record(&h, us);
+        h.most_us = UINT64_MAX;
+        uint64_t told = pool_percentile(&h, 50);
+        assert_true(told >= us && told <= us + us / 4);
+    }
 }
 
 static void test_what_statements_leave(void **state)
@@ -498,12 +542,35 @@ static void test_what_statements_leave(void **state)
         assert_true(*pool_closed_name((enum pool_closed)why));
 }
 
+/* 16: what connect leaves in a new session is undone, or the session is none. */
+static void test_a_new_one_is_clean(void **state)
+{
+    (void)state;
+    struct err e;
+    struct pool *p = fake_pool(&(struct pool_options){.max_size = 1});
+    atomic_store(&fakes.new_ones, POOL_CLEAN | POOL_ROLLED_BACK);
+    struct pg_conn *conn = get(p, 20000);
+    assert_non_null(conn);
+    atomic_store(&fake_of(conn)->comes_back, POOL_CLEAN);
+    atomic_store(&fakes.new_ones, 0);
+    atomic_store(&fake_of(conn)->dead, true);
+    pool_return(p, conn);
+    err_init(&e);
+    assert_null(pool_checkout(p, 20000, NULL, &e));
+    assert_int_equal(e.code, ERR_CONNECT);
+    assert_non_null(strstr(e.text, "a new connection of pool 'fake' is dead, or busy"));
+    assert_int_equal(atomic_load(&fakes.open), 0);
+    end(p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_options),
+        cmocka_unit_test(test_a_new_one_is_clean),
         cmocka_unit_test(test_a_pool_fills_to_min),
         cmocka_unit_test(test_the_last_used_is_lent_first),
+        cmocka_unit_test(test_a_thread_keeps_its_connection_for_a_moment),
         cmocka_unit_test(test_exhaustion_teaches),
         cmocka_unit_test(test_return_rules),
         cmocka_unit_test(test_a_dead_one_is_never_lent),

@@ -78,7 +78,7 @@ static void test_bundles(void **state)
     sink_markdown(&r.sink, "**y**", NULL);
     finish(&r, "display:text/plain= a \n---\n 1\n(1 row)|text/html=<table>\n"
                "<thead><tr><th scope=\"col\" style=\"text-align:right\">a</th></tr></thead>\n"
-               "<tbody>\n<tr><td style=\"text-align:right\">1</td></tr>\n</tbody>\n"
+               "<tbody>\n<tr><td style=text-align:right>1</td></tr>\n</tbody>\n"
                "<tfoot><tr><td colspan=\"1\" style=\"text-align:left;white-space:pre-wrap\">(1 row)</td></tr></tfoot>\n</table>|"
                "display:text/plain=x|text/markdown=**x**|display:text/plain=**y**|text/markdown=**y**|");
 }

@@ -8,125 +8,7 @@
 #include <stddef.h>
 #include <cmocka.h>
 
-#include "base/jx.h"
-#include "base/xalloc.h"
-#include "clusters_in_memory.h"
-#include "databricks/client.h"
-#include "pg/exec.h"
-#include "pg_cluster.h"
-#include "workspace/access.h"
-#include "workspace/workspace.h"
-
-static char dir[] = "/tmp/lb-contract-XXXXXX";
-static struct workspace *ws;
-static struct dbx_client *user, *app;
-static struct pg_cluster pg;
-static bool called[DBX_ROUTE_COUNT];
-
-static struct pg_conn *to_postgres(const char *dbname, struct cancel *c, struct err *e)
-{
-    (void)dbname;
-    struct pg_params p = {.host = pg.dir, .port = "5432", .dbname = "postgres", .user = "learner"};
-    return pg_open(&p, c, e);
-}
-
-static void fill_database(void)
-{
-    struct err e = {0};
-    struct pg_conn *conn = to_postgres("postgres", NULL, &e);
-    assert_string_equal(e.text, "");
-    assert_true(pg_run(conn,
-                       "CREATE SCHEMA shop; COMMENT ON SCHEMA shop IS 'what we sell';"
-                       "CREATE TABLE shop.customers (id bigint PRIMARY KEY, email text NOT NULL, points int);"
-                       "CREATE TABLE shop.orders (id uuid, line smallint, customer_id bigint REFERENCES shop.customers,"
-                       " total numeric(10,2), raw numeric, at timestamptz, note varchar(20), ok boolean, tags text[],"
-                       " PRIMARY KEY (id, line));"
-                       "COMMENT ON TABLE shop.orders IS 'one row a line';"
-                       "COMMENT ON COLUMN shop.orders.total IS 'euro';"
-                       "CREATE VIEW shop.best AS SELECT email FROM shop.customers",
-                       NULL, &e));
-    pg_close(conn);
-}
-
-static struct dbx_client *client(const char *profile)
-{
-    struct err e = {0};
-    char *path = access_path(dir);
-    struct dbx_client *c = dbx_open(&(struct dbx_options){.profile = profile, .config_file = path}, &e);
-    free(path);
-    assert_string_equal(e.text, "");
-    return c;
-}
-
-static int set_up(void **state)
-{
-    (void)state;
-    struct err e = {0};
-    assert_non_null(mkdtemp(dir));
-    /* This program is not the workspace's, so it cannot be its own worker; tests/workspace has a real one. */
-    setenv("LAKEBASE_WORKER_PROGRAM", "/nowhere/lakebase-workspace", 1);
-    const char *why = pg_cluster_start(&pg, NULL);
-    assert_string_equal(why ? why : "", "");
-    memory.connect = to_postgres;
-    fill_database();
-    ws = workspace_open(dir, &e);
-    assert_string_equal(e.text, "");
-    assert_true(workspace_serve(ws, 0, &e));
-    user = client("local");
-    app = client("app");
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    struct err e = {0};
-    dbx_close(user);
-    dbx_close(app);
-    workspace_close(ws);
-    pg_cluster_stop(&pg);
-    fs_remove_tree(dir, &e);
-    return 0;
-}
-
-/* ---- calls ---- */
-
-#define P(...) ((const struct dbx_param[]){__VA_ARGS__, {NULL, NULL}})
-
-static void call_as(struct dbx_client *c, enum dbx_route route, const struct dbx_param *params, const void *in, void *out)
-{
-    struct err e = {0};
-    called[route] = true;
-    bool ok = dbx_call(c, route, params, in, out, NULL, &e);
-    assert_string_equal(e.text, "");
-    assert_true(ok);
-}
-
-static void call(enum dbx_route route, const struct dbx_param *params, const void *in, void *out)
-{
-    call_as(user, route, params, in, out);
-}
-
-static void refused(enum dbx_route route, const struct dbx_param *params, const void *in, enum err_code code, int http,
-                    const char *text)
-{
-    struct err e = {0};
-    called[route] = true;
-    assert_false(dbx_call(user, route, params, in, NULL, NULL, &e));
-    assert_string_equal(e.text, text);
-    assert_int_equal(e.code, code);
-    assert_int_equal(e.http, http);
-}
-
-static void await_state(const char *name, const char *want)
-{
-    struct err e = {0};
-    struct database_instance seen = {0};
-    bool ok = dbx_wait_instance(user, name, want, NULL, NULL, &seen, NULL, &e);
-    assert_string_equal(e.text, "");
-    assert_true(ok);
-    model_release(&model_database_instance, &seen);
-}
+#include "contract_calls.h"
 
 /* ---- tests, in order: each builds on what is there ---- */
 
@@ -270,6 +152,81 @@ static void credentials(void **state)
             "At least one of instance_names and claims is required: name the instances that the token is for");
 }
 
+static void roles(void **state)
+{
+    (void)state;
+    struct role_attributes attributes = {.createdb = TRI_TRUE};
+    struct instance_role in = {.name = (char *)"ann@example.com", .identity_type = (char *)"USER", .attributes = &attributes}, out;
+    struct instance_role_list list;
+    call(DBX_create_database_instance_role, P({"instance", "demo"}), &in, &out);
+    assert_string_equal(out.name, "ann@example.com");
+    assert_string_equal(out.identity_type, "USER");
+    assert_string_equal(out.instance_name, "demo");
+    assert_null(out.membership_role);
+    assert_int_equal(out.effective_attributes->createdb, TRI_TRUE);
+    assert_int_equal(out.effective_attributes->bypassrls, TRI_FALSE);
+    model_release(&model_instance_role, &out);
+    refused(DBX_create_database_instance_role, P({"instance", "demo"}), &in, ERR_ALREADY_EXISTS, 409,
+            "Role 'ann@example.com' of database instance 'demo': role \"ann@example.com\" already exists");
+    in.identity_type = NULL;
+    attributes = (struct role_attributes){.createdb = TRI_FALSE, .bypassrls = TRI_TRUE};
+    call(DBX_update_database_instance_role, P({"instance", "demo"}, {"name", "ann@example.com"}), &in, &out);
+    assert_int_equal(out.effective_attributes->createdb, TRI_FALSE);
+    assert_int_equal(out.effective_attributes->bypassrls, TRI_TRUE);
+    model_release(&model_instance_role, &out);
+    call(DBX_get_database_instance_role, P({"instance", "demo"}, {"name", "ann@example.com"}), NULL, &out);
+    assert_int_equal(out.attributes->bypassrls, TRI_TRUE);
+    model_release(&model_instance_role, &out);
+    call(DBX_list_database_instance_roles, P({"instance", "demo"}, {"page_size", "1"}), NULL, &list);
+    assert_int_equal(list.database_instance_roles.count, 1);
+    assert_non_null(list.next_page_token);
+    model_release(&model_instance_role_list, &list);
+    call(DBX_delete_database_instance_role, P({"instance", "demo"}, {"name", "ann@example.com"}), NULL, NULL);
+    call(DBX_delete_database_instance_role, P({"instance", "demo"}, {"name", "ann@example.com"}, {"allow_missing", "true"}), NULL, NULL);
+    refused(DBX_delete_database_instance_role, P({"instance", "demo"}, {"name", "ann@example.com"}), NULL, ERR_NOT_FOUND, 404,
+            "Role 'ann@example.com' of database instance 'demo' does not exist.");
+}
+
+static const struct access_control *entry_of(const struct object_permissions *p, const char *group)
+{
+    const struct access_control *all = p->access_control_list.items;
+    for (size_t i = 0; i < p->access_control_list.count; i++) {
+        if (all[i].group_name && strcmp(all[i].group_name, group) == 0)
+            return &all[i];
+    }
+    return NULL;
+}
+
+static void permissions(void **state)
+{
+    (void)state;
+    struct access_control_request users = {.group_name = (char *)"users", .permission_level = (char *)"CAN_USE"};
+    struct object_permissions_update in = {.access_control_list = {&users, 1}};
+    struct object_permissions out;
+    struct permission_levels levels;
+    struct err e = {0};
+    assert_false(dbx_call(app, DBX_get_instance_permissions, P({"name", "demo"}), NULL, &out, NULL, &e));
+    assert_int_equal(e.code, ERR_PERMISSION);
+    call(DBX_update_instance_permissions, P({"name", "demo"}), &in, &out);
+    const struct object_permission *given = entry_of(&out, "users")->all_permissions.items;
+    assert_string_equal(given->permission_level, "CAN_USE");
+    assert_int_equal(given->inherited, TRI_FALSE);
+    model_release(&model_object_permissions, &out);
+    call_as(app, DBX_get_instance_permissions, P({"name", "demo"}), NULL, &out);
+    assert_string_equal(out.object_id, "/database-instances/demo");
+    assert_string_equal(out.object_type, "database-instances");
+    given = entry_of(&out, "admins")->all_permissions.items;
+    assert_int_equal(given->inherited, TRI_TRUE);
+    model_release(&model_object_permissions, &out);
+    call_as(app, DBX_get_instance_permission_levels, P({"name", "demo"}), NULL, &levels);
+    assert_int_equal(levels.permission_levels.count, 2);
+    model_release(&model_permission_levels, &levels);
+    in.access_control_list.count = 0;
+    call(DBX_set_instance_permissions, P({"name", "demo"}), &in, &out);
+    assert_null(entry_of(&out, "users"));
+    model_release(&model_object_permissions, &out);
+}
+
 static void catalogs(void **state)
 {
     (void)state;
@@ -311,16 +268,17 @@ static void unity_catalogs_and_schemas(void **state)
     struct schema_info schema;
     struct metastore_assignment metastore;
     call(DBX_list_catalogs, P({"max_results", "0"}), NULL, &list);
-    assert_int_equal(list.catalogs.count, 2);
+    assert_int_equal(list.catalogs.count, 3);
     assert_string_equal(((struct catalog_info *)list.catalogs.items)[0].name, "main");
-    assert_string_equal(((struct catalog_info *)list.catalogs.items)[1].name, "shop");
+    assert_string_equal(((struct catalog_info *)list.catalogs.items)[1].name, "samples");
+    assert_string_equal(((struct catalog_info *)list.catalogs.items)[2].name, "shop");
     model_release(&model_catalog_info_list, &list);
     call(DBX_list_catalogs, P({"max_results", "1"}), NULL, &list);
     assert_int_equal(list.catalogs.count, 1);
     char *token = strdup(list.next_page_token);
     model_release(&model_catalog_info_list, &list);
     call(DBX_list_catalogs, P({"page_token", token}), NULL, &list);
-    assert_int_equal(list.catalogs.count, 1);
+    assert_int_equal(list.catalogs.count, 2);
     assert_null(list.next_page_token);
     model_release(&model_catalog_info_list, &list);
     free(token);
@@ -427,6 +385,22 @@ static void managed_catalogs(void **state)
     call(DBX_update_schema, P({"full_name", "lab.s"}), &change, &schema);
     assert_string_equal(schema.comment, "changed");
     model_release(&model_schema_info, &schema);
+    struct volume_info volume, volume_in = {.catalog_name = (char *)"lab", .schema_name = (char *)"s", .name = (char *)"V"};
+    struct volume_info_list volumes;
+    call(DBX_create_volume, NULL, &volume_in, &volume);
+    assert_string_equal(volume.full_name, "lab.s.v");
+    model_release(&model_volume_info, &volume);
+    call(DBX_update_volume, P({"name", "lab.s.v"}), &change, &volume);
+    assert_string_equal(volume.comment, "changed");
+    model_release(&model_volume_info, &volume);
+    call(DBX_get_volume, P({"name", "lab.s.v"}), NULL, &volume);
+    assert_string_equal(volume.volume_type, "MANAGED");
+    model_release(&model_volume_info, &volume);
+    call(DBX_list_volumes, P({"catalog_name", "lab"}, {"schema_name", "s"}), NULL, &volumes);
+    assert_int_equal(volumes.volumes.count, 1);
+    model_release(&model_volume_info_list, &volumes);
+    call(DBX_delete_volume, P({"name", "lab.s.v"}), NULL, NULL);
+    refused(DBX_get_volume, P({"name", "lab.s.v"}), NULL, ERR_VOLUME_NOT_FOUND, 404, "Volume 'lab.s.v' does not exist.");
     refused(DBX_delete_catalog, P({"name", "lab"}), NULL, ERR_CATALOG_NOT_EMPTY, 400,
             "Catalog 'lab' is not empty. The catalog has one or more schema(s).");
     refused(DBX_update_table, P({"full_name", "lab.s.t"}), &change, ERR_TABLE_NOT_FOUND, 404,
@@ -574,7 +548,7 @@ int main(void)
     jx_setup();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(who_am_i), cmocka_unit_test(create_and_read), cmocka_unit_test(pages_of_instances),
-        cmocka_unit_test(update_with_masks), cmocka_unit_test(credentials), cmocka_unit_test(catalogs),
+        cmocka_unit_test(update_with_masks), cmocka_unit_test(credentials), cmocka_unit_test(roles), cmocka_unit_test(permissions), cmocka_unit_test(catalogs),
         cmocka_unit_test(unity_catalogs_and_schemas), cmocka_unit_test(unity_tables),
         cmocka_unit_test(managed_catalogs), cmocka_unit_test(grants), cmocka_unit_test(statements_without_a_worker),
         cmocka_unit_test(synced_tables_that_are_not_there),
