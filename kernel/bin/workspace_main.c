@@ -16,6 +16,7 @@
 #include "base/xalloc.h"
 #include "pg/conn.h"
 #include "workspace/control.h"
+#include "workspace/ephemeral.h"
 #include "workspace/status.h"
 #include "workspace/worker.h"
 
@@ -23,8 +24,8 @@ enum { EXIT_USAGE = 2, EXIT_NOT_RUNNING = 3 };
 #define WORKER_DATA_MAX ((rlim_t)4 << 30) /* beyond its own limit for queries, so that only a fault meets it */
 
 struct options {
-    int port, ready_fd, listen_fd;
-    bool keep_servers, json, app, yes, help;
+    int port, ready_fd, owner_fd, listen_fd;
+    bool keep_servers, json, app, yes, ephemeral, with_parent, help;
 };
 
 typedef int command_fn(const char *state_dir, const struct options *o, struct err *e);
@@ -60,7 +61,7 @@ static int do_env(const char *state_dir, const struct options *o, struct err *e)
 {
     struct running now;
     bool started;
-    bool ok = control_start(state_dir, 0, &started, &now, e) && env_print(stdout, state_dir, &now, o->app, o->json, e);
+    bool ok = control_start(state_dir, 0, &started, &now, e) && env_print(stdout, state_dir, &now, (o->app ? ENV_APP : 0) | (o->json ? ENV_JSON : 0), e);
     return ok ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
@@ -88,7 +89,25 @@ static int do_run(const char *state_dir, const struct options *o, struct err *e)
 #ifndef __SANITIZE_ADDRESS__
     prctl(PR_SET_DUMPABLE, 0); /* no core dump with keys and tokens; LeakSanitizer needs the contrary */
 #endif
-    return control_run(state_dir, o->port, o->ready_fd, e) ? EXIT_SUCCESS : EXIT_FAILURE;
+    return control_run(state_dir, o->port, o->ready_fd, o->owner_fd, e) ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+/* `run` of a workspace that has no state folder yet, or of the one of this user. */
+static int do_run_either(const char *none, const struct options *o, struct err *e)
+{
+    (void)none;
+    if (o->ephemeral) {
+        const struct ephemeral_options x = {.port = o->port, .json = o->json, .with_parent = o->with_parent};
+        return ephemeral_run(&x, e) ? EXIT_SUCCESS : EXIT_FAILURE;
+    }
+    if (o->json || o->with_parent) {
+        err_set(e, ERR_USAGE, "run: %s goes with --ephemeral", o->json ? "--json" : "--with-parent");
+        return EXIT_USAGE;
+    }
+    char *state_dir = control_state_dir(e);
+    int status = state_dir ? do_run(state_dir, o, e) : EXIT_FAILURE;
+    free(state_dir);
+    return status;
 }
 
 /* Started by the server only, see workspace/worker.c. The state folder is taken as it is: it is the server's. */
@@ -113,6 +132,8 @@ static int do_worker(const char *state_dir, const struct options *o, struct err 
 
 enum {
     OPT_PORT = 'p', OPT_KEEP = 'k', OPT_ALL = 'A', OPT_JSON = 'j', OPT_APP = 'a', OPT_YES = 'y', OPT_HELP = 'h',
+    OPT_EPHEMERAL = 'e', OPT_PARENT = 'w',
+    OPT_OWNER = 'o',  /* ours: it ends with the other end of this pipe */
     OPT_READY = 'r',  /* ours: how `start` hears that its server is up */
     OPT_LISTEN = 'l', /* ours: the socket of a worker */
 };
@@ -126,6 +147,8 @@ static const struct {
     {OPT_ALL, "--all", "the PostgreSQL servers too, as without an option"},
     {OPT_JSON, "--json", "for programs"},
     {OPT_APP, "--app", "the client id and secret of the service principal instead of the token"},
+    {OPT_EPHEMERAL, "--ephemeral", "a state folder of its own under $TMPDIR; at the end its servers are stopped and all is deleted"},
+    {OPT_PARENT, "--with-parent", "end when the process that started it ends, however that comes"},
     {OPT_YES, "--yes", "really: instances and their data cannot be brought back"},
 };
 
@@ -144,7 +167,8 @@ static const struct command {
     {"env", "aj", false, do_env, "env [--app] [--json]",
      "lines for eval: DATABRICKS_HOST, DATABRICKS_TOKEN, CA; starts it if need be"},
     {"reset", "y", false, do_reset, "reset --yes", "stop it and delete all instances, data, tokens and settings"},
-    {"run", "pr", false, do_run, "run [--port N]", "run it in the foreground"},
+    {"run", "prowej", true, do_run_either, "run [--port N] [--ephemeral [--json] [--with-parent]]",
+     "run it in the foreground; with --ephemeral a new one that leaves nothing, for tests"},
     {"worker", "l", true, do_worker, NULL, NULL},
     {"help", "", true, do_help, "help, --version", "this text; COMMAND --help explains one"},
 };
@@ -182,7 +206,8 @@ static const struct option longs[] = {
     {"all", no_argument, NULL, OPT_ALL},         {"json", no_argument, NULL, OPT_JSON},
     {"app", no_argument, NULL, OPT_APP},         {"yes", no_argument, NULL, OPT_YES},
     {"help", no_argument, NULL, OPT_HELP},       {"ready-fd", required_argument, NULL, OPT_READY},
-    {"listen-fd", required_argument, NULL, OPT_LISTEN},
+    {"ephemeral", no_argument, NULL, OPT_EPHEMERAL}, {"with-parent", no_argument, NULL, OPT_PARENT},
+    {"owner-fd", required_argument, NULL, OPT_OWNER}, {"listen-fd", required_argument, NULL, OPT_LISTEN},
     {NULL, 0, NULL, 0},
 };
 
@@ -208,12 +233,16 @@ static bool parse(int argc, char **argv, const struct command *c, struct options
         o->json = o->json || letter == OPT_JSON;
         o->app = o->app || letter == OPT_APP;
         o->yes = o->yes || letter == OPT_YES;
+        o->ephemeral = o->ephemeral || letter == OPT_EPHEMERAL;
+        o->with_parent = o->with_parent || letter == OPT_PARENT;
         if (letter == OPT_PORT && !take_number(optarg, 0, 65535, &o->port))
             return err_set(e, ERR_USAGE, "%s: --port takes a number up to 65535", c->name);
         if (letter == OPT_LISTEN && !take_number(optarg, 3, 65535, &o->listen_fd))
             return err_set(e, ERR_USAGE, "%s: --listen-fd takes a file descriptor", c->name);
         if (letter == OPT_READY && !take_number(optarg, 3, 1023, &o->ready_fd))
             return err_set(e, ERR_USAGE, "%s: --ready-fd takes a file descriptor", c->name);
+        if (letter == OPT_OWNER && !take_number(optarg, 3, 1023, &o->owner_fd))
+            return err_set(e, ERR_USAGE, "%s: --owner-fd takes a file descriptor", c->name);
     }
     return optind == argc || err_set(e, ERR_USAGE, "%s: '%s' is not expected", c->name, argv[optind]);
 }
@@ -247,7 +276,7 @@ int main(int argc, char **argv)
         if (strcmp(commands[i].name, name) == 0)
             c = &commands[i];
     }
-    struct options o = {.ready_fd = -1, .listen_fd = -1};
+    struct options o = {.ready_fd = -1, .owner_fd = -1, .listen_fd = -1};
     struct err e = {0};
     int status = EXIT_USAGE;
     if (!c) {

@@ -9,9 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -21,12 +20,11 @@
 #include "base/log.h"
 #include "base/xalloc.h"
 #include "workspace/card.h"
+#include "workspace/launch.h"
 #include "workspace/lock.h"
 #include "workspace/workspace.h"
 
-enum { START_LIMIT_MS = 120000, LOOK_AGAIN_MS = 20, FDS_FALLBACK = 65536 };
-
-static const char up[] = "ok\n"; /* from a server that serves to who started it */
+enum { START_LIMIT_MS = 120000, LOOK_AGAIN_MS = 20 };
 
 char *control_state_dir(struct err *e)
 {
@@ -72,85 +70,18 @@ bool control_find(const char *state_dir, struct running *out, struct err *e)
 
 /* ---- start ---- */
 
-static int open_log(const char *state_dir, struct err *e)
+/* In the child: not the leader of its session, so that no terminal comes back. */
+static _Noreturn void become_daemon(const char *state_dir, int port, int log_fd, int ready)
 {
-    char *path = xasprintf("%s/workspace.log", state_dir), *old = xasprintf("%s/workspace.log.1", state_dir);
-    struct stat st;
-    if (stat(path, &st) == 0 && st.st_size > LOG_FILE_MOST)
-        rename(path, old);
-    int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-    if (fd < 0)
-        err_errno(e, errno, "cannot open '%s'", path);
-    free(path);
-    free(old);
-    return fd;
-}
-
-static void close_from(int first)
-{
-#ifdef SYS_close_range
-    if (syscall(SYS_close_range, (unsigned)first, ~0U, 0U) == 0)
-        return;
-#endif
-    for (int fd = first; fd < FDS_FALLBACK; fd++) /* Linux before 5.9 */
-        close(fd);
-}
-
-/* In the child: become `lakebase-workspace run --ready-fd 3` with nothing of the caller's. */
-static _Noreturn void become_server(const char *state_dir, int port, int log_fd, int ready)
-{
-    char port_text[16];
     setsid();
     if (fork() != 0)
-        _exit(0); /* not the leader of the session: no terminal comes back */
-    int null = open("/dev/null", O_RDONLY);
-    sigset_t none;
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
-    if (null < 0 || dup2(null, 0) < 0 || dup2(log_fd, 1) < 0 || dup2(log_fd, 2) < 0 || (ready != 3 && dup2(ready, 3) < 0))
-        _exit(1);
-    if (ready == 3)
-        fcntl(3, F_SETFD, 0);
-    close_from(4);
-    snprintf(port_text, sizeof port_text, "%d", port);
-    setenv("LAKEBASE_STATE_DIR", state_dir, 1);
-    if (chdir(state_dir) == 0)
-        execl("/proc/self/exe", "lakebase-workspace", "run", "--ready-fd", "3", "--port", port_text, (char *)NULL);
-    _exit(1);
-}
-
-/* What the new server says: "ok" and a newline, an error, or nothing when it died. */
-static bool hear(int fd, struct err *e)
-{
-    char text[sizeof e->text + sizeof e->hint + 2];
-    size_t n = 0;
-    struct pollfd p = {.fd = fd, .events = POLLIN};
-    int64_t end = clock_mono_ms() + START_LIMIT_MS;
-    while (n < sizeof text - 1) {
-        int64_t left = end - clock_mono_ms();
-        int rc = left > 0 ? poll(&p, 1, (int)left) : 0;
-        if (rc < 0 && errno == EINTR)
-            continue;
-        ssize_t got = rc > 0 ? read(fd, text + n, sizeof text - 1 - n) : 0;
-        if (rc == 0)
-            return err_set(e, ERR_TIMEOUT, "the workspace did not come up within %d s", START_LIMIT_MS / 1000);
-        if (got <= 0)
-            break;
-        n += (size_t)got;
-        if (n == strlen(up) && memcmp(text, up, n) == 0) /* its servers may hold the pipe open */
-            return true;
-    }
-    text[n] = '\0';
-    const char *hint = memchr(text, '\0', n); /* behind the error, see say_err */
-    err_set(e, ERR_INTERNAL, "%s", n ? text : "the workspace ended while it started");
-    if (hint && hint[1])
-        err_hint(e, "%s", hint + 1);
-    return false;
+        _exit(0);
+    launch_become(state_dir, port, log_fd, ready, -1);
 }
 
 static bool launch(const char *state_dir, int port, struct err *e)
 {
-    int ends[2], log_fd = open_log(state_dir, e);
+    int ends[2], log_fd = launch_log(state_dir, e);
     if (log_fd < 0)
         return false;
     if (pipe2(ends, O_CLOEXEC) != 0) {
@@ -160,14 +91,14 @@ static bool launch(const char *state_dir, int port, struct err *e)
     fflush(NULL);
     pid_t child = fork();
     if (child == 0)
-        become_server(state_dir, port, log_fd, ends[1]);
+        become_daemon(state_dir, port, log_fd, ends[1]);
     close(log_fd);
     close(ends[1]);
     bool ok = child > 0 || err_errno(e, errno, "cannot start a process");
     if (ok) {
         while (waitpid(child, NULL, 0) < 0 && errno == EINTR)
             continue;
-        ok = hear(ends[0], e);
+        ok = launch_hear(ends[0], e);
     }
     close(ends[0]);
     return ok;
@@ -210,49 +141,34 @@ bool control_start(const char *state_dir, int port, bool *started, struct runnin
 
 /* ---- run ---- */
 
-static void say(int ready_fd, const char *text, size_t len)
+/* Wait for the signal to end, or for the owner's end (owner_fd, or -1: it has none); true: PostgreSQL servers end too. */
+static bool wait_for_end(const sigset_t *mask, int owner_fd)
 {
-    if (ready_fd < 0)
-        return;
-    ssize_t n = write(ready_fd, text, len);
-    (void)n;
-    close(ready_fd);
-}
-
-/* The error and its hint, each with its NUL. */
-static void say_err(int ready_fd, const struct err *e)
-{
-    char both[sizeof e->text + sizeof e->hint];
-    size_t text = strlen(e->text) + 1, hint = strlen(e->hint) + 1;
-    memcpy(both, e->text, text);
-    memcpy(both + text, e->hint, hint);
-    say(ready_fd, both, text + hint);
-}
-
-/* Wait for the signal to end; true: PostgreSQL servers end too. */
-static bool wait_for_end(const sigset_t *mask)
-{
+    struct pollfd p[] = {{.fd = signalfd(-1, mask, SFD_CLOEXEC), .events = POLLIN}, {.fd = owner_fd, .events = POLLIN}};
+    struct signalfd_siginfo came = {0};
     for (;;) {
-        int sig = sigwaitinfo(mask, NULL);
-        if (sig == SIGUSR1)
-            return false;
-        if (sig == SIGTERM || sig == SIGINT)
-            return true;
+        int rc = poll(p, ARRAY_LEN(p), -1);
+        if (rc > 0 && p[1].revents)
+            break;
+        if (rc > 0 && p[0].revents && read(p[0].fd, &came, sizeof came) == sizeof came)
+            break;
     }
+    close(p[0].fd);
+    return came.ssi_signo != SIGUSR1;
 }
 
-static bool serve(const char *state_dir, int port, int ready_fd, const sigset_t *mask, struct err *e)
+static bool serve(const char *state_dir, int port, int ready_fd, int owner_fd, const sigset_t *mask, struct err *e)
 {
     struct workspace *ws = workspace_open(state_dir, e);
     bool ok = ws && workspace_serve(ws, port, e) && card_write(ws, e);
     if (ok) {
-        say(ready_fd, up, strlen(up));
+        launch_say(ready_fd, NULL);
         log_line(LOG_INFO, "workspace", "serving on %s", workspace_url(ws));
         if (ready_fd < 0) {
             printf("lakebase-workspace serves on %s (Ctrl-C ends it and its PostgreSQL servers)\n", workspace_url(ws));
             fflush(stdout);
         }
-        bool all = wait_for_end(mask);
+        bool all = wait_for_end(mask, owner_fd);
         card_remove(state_dir);
         ok = !all || workspace_stop_servers(ws, e);
     }
@@ -260,7 +176,7 @@ static bool serve(const char *state_dir, int port, int ready_fd, const sigset_t 
     return ok;
 }
 
-bool control_run(const char *state_dir, int port, int ready_fd, struct err *e)
+bool control_run(const char *state_dir, int port, int ready_fd, int owner_fd, struct err *e)
 {
     int lock;
     sigset_t mask;
@@ -274,15 +190,17 @@ bool control_run(const char *state_dir, int port, int ready_fd, struct err *e)
     signal(SIGHUP, SIG_IGN);
     if (ready_fd >= 0)
         fcntl(ready_fd, F_SETFD, FD_CLOEXEC);
+    if (owner_fd >= 0)
+        fcntl(owner_fd, F_SETFD, FD_CLOEXEC);
     bool ok = lock_take(state_dir, &lock, e);
     if (ok && lock < 0)
         ok = err_set(e, ERR_CONFLICT, "a workspace runs in '%s' already", state_dir);
     if (ok) {
         card_remove(state_dir); /* of one that was killed */
-        ok = serve(state_dir, port, ready_fd, &mask, e);
+        ok = serve(state_dir, port, ready_fd, owner_fd, &mask, e);
         close(lock);
     }
     if (!ok)
-        say_err(ready_fd, e);
+        launch_say(ready_fd, e);
     return ok;
 }

@@ -29,10 +29,10 @@ bool control_find(const char *state_dir, struct running *out, struct err *e);
 bool control_start(const char *state_dir, int port, bool *started, struct running *out, struct err *e);
 /*
  * Be the workspace, until SIGTERM or SIGINT (PostgreSQL servers are stopped too) or SIGUSR1 (they go on).
- * ready_fd: gets "ok\n" when it serves, or the error; -1: foreground, the address is printed.
+ * ready_fd: see launch.h; -1: foreground, the address is printed. owner_fd: a pipe whose other end closes when it shall end too, or -1.
  * ERR_CONFLICT when another one runs.
  */
-bool control_run(const char *state_dir, int port, int ready_fd, struct err *e);
+bool control_run(const char *state_dir, int port, int ready_fd, int owner_fd, struct err *e);
 /* End the workspace, and (unless keep_servers) the PostgreSQL servers, also those of a workspace that was killed. */
 bool control_stop(const char *state_dir, bool keep_servers, bool *was_running, struct err *e);
 /* Stop, then delete all instances and all state. What others keep in the folder stays; its names go to `left`, with

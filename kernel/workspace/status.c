@@ -243,8 +243,9 @@ static void print_json(FILE *out, const char *const pairs[][2], size_t n)
     json_decref(doc);
 }
 
-bool env_print(FILE *out, const char *state_dir, const struct running *now, bool app, bool json, struct err *e)
+bool env_print(FILE *out, const char *state_dir, const struct running *now, unsigned how, struct err *e)
 {
+    bool app = how & ENV_APP;
     struct dbx_config c;
     char *path = access_path(state_dir);
     bool ok = dbx_config_resolve(&c, &(struct dbx_options){.profile = app ? "app" : "local", .config_file = path}, e);
@@ -258,8 +259,9 @@ bool env_print(FILE *out, const char *state_dir, const struct running *now, bool
         {"DATABRICKS_CLIENT_SECRET", app ? c.client_secret : NULL},
         {"NODE_EXTRA_CA_CERTS", now->ca},
         {"PGSSLROOTCERT", now->ca},
+        {"LAKEBASE_STATE_DIR", state_dir},
     };
-    (json ? print_json : print_lines)(out, pairs, ARRAY_LEN(pairs));
+    (how & ENV_JSON ? print_json : print_lines)(out, pairs, ARRAY_LEN(pairs) - !(how & ENV_STATE_DIR));
     dbx_config_release(&c);
     return true;
 }

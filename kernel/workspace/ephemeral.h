@@ -1,0 +1,21 @@
+/*
+ * A workspace for one run of somebody's tests: a state folder of its own under $TMPDIR, free addresses, and nothing left at its end,
+ * however that comes. The process that is started only watches: the workspace is its child and hears of its death by a pipe.
+ * What a watcher that was killed with SIGKILL leaves (files; its workspace ends by itself) the next one removes.
+ */
+#ifndef WORKSPACE_EPHEMERAL_H
+#define WORKSPACE_EPHEMERAL_H
+
+#include <stdbool.h>
+
+#include "base/err.h"
+
+struct ephemeral_options {
+    int port;         /* 0: any free one */
+    bool json;        /* the readiness line is an object with the names of `env --json` and LAKEBASE_STATE_DIR */
+    bool with_parent; /* end when the process that started this one ends */
+};
+/* Until SIGTERM, SIGINT or SIGHUP, or the parent's end. ERR_UNAVAILABLE when the workspace ends by itself. */
+bool ephemeral_run(const struct ephemeral_options *o, struct err *e);
+
+#endif
