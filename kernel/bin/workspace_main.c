@@ -26,6 +26,7 @@ enum { EXIT_USAGE = 2, EXIT_NOT_RUNNING = 3 };
 struct options {
     int port, ready_fd, owner_fd, listen_fd;
     bool keep_servers, json, app, yes, ephemeral, with_parent, help;
+    char **command; /* NULL, or what follows the options */
 };
 
 typedef int command_fn(const char *state_dir, const struct options *o, struct err *e);
@@ -97,11 +98,16 @@ static int do_run_either(const char *none, const struct options *o, struct err *
 {
     (void)none;
     if (o->ephemeral) {
-        const struct ephemeral_options x = {.port = o->port, .json = o->json, .with_parent = o->with_parent};
-        return ephemeral_run(&x, e) ? EXIT_SUCCESS : EXIT_FAILURE;
+        const struct ephemeral_options x = {.port = o->port, .json = o->json, .with_parent = o->with_parent, .command = o->command};
+        int status = EXIT_SUCCESS;
+        if (o->json && o->command) {
+            err_set(e, ERR_USAGE, "run: the output is the command's, so --json has no place there");
+            return EXIT_USAGE;
+        }
+        return ephemeral_run(&x, &status, e) || status ? status : EXIT_FAILURE;
     }
-    if (o->json || o->with_parent) {
-        err_set(e, ERR_USAGE, "run: %s goes with --ephemeral", o->json ? "--json" : "--with-parent");
+    if (o->json || o->with_parent || o->command) {
+        err_set(e, ERR_USAGE, "run: %s goes with --ephemeral", o->json ? "--json" : o->with_parent ? "--with-parent" : "a command");
         return EXIT_USAGE;
     }
     char *state_dir = control_state_dir(e);
@@ -145,7 +151,7 @@ static const struct {
     {OPT_PORT, "--port N", "the port on 127.0.0.1; else the one it had before, or any free one"},
     {OPT_KEEP, "--keep-servers", "the PostgreSQL servers go on, for sessions that are open; the next start takes them over"},
     {OPT_ALL, "--all", "the PostgreSQL servers too, as without an option"},
-    {OPT_JSON, "--json", "for programs"},
+    {OPT_JSON, "--json", "for programs: an object on one line"},
     {OPT_APP, "--app", "the client id and secret of the service principal instead of the token"},
     {OPT_EPHEMERAL, "--ephemeral", "a state folder of its own under $TMPDIR; at the end its servers are stopped and all is deleted"},
     {OPT_PARENT, "--with-parent", "end when the process that started it ends, however that comes"},
@@ -167,8 +173,9 @@ static const struct command {
     {"env", "aj", false, do_env, "env [--app] [--json]",
      "lines for eval: DATABRICKS_HOST, DATABRICKS_TOKEN, CA; starts it if need be"},
     {"reset", "y", false, do_reset, "reset --yes", "stop it and delete all instances, data, tokens and settings"},
-    {"run", "prowej", true, do_run_either, "run [--port N] [--ephemeral [--json] [--with-parent]]",
-     "run it in the foreground; with --ephemeral a new one that leaves nothing, for tests"},
+    {"run", "prowej", true, do_run_either, "run [--port N]", "run it in the foreground"}, /* two rows: two things to do with one command */
+    {"run", "prowej", true, do_run_either, "run --ephemeral [-- CMD…]",
+     "run a new one, with CMD if given in its environment; at the end nothing is left"},
     {"worker", "l", true, do_worker, NULL, NULL},
     {"help", "", true, do_help, "help, --version", "this text; COMMAND --help explains one"},
 };
@@ -193,7 +200,10 @@ static int help_of(const struct command *c)
 {
     if (!c->summary)
         return do_help(NULL, NULL, NULL);
-    printf("usage: lakebase-workspace %s\n\n  %s\n", c->synopsis, c->summary);
+    for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
+        if (strcmp(commands[i].name, c->name) == 0)
+            printf("usage: lakebase-workspace %s\n\n  %s\n", commands[i].synopsis, commands[i].summary);
+    }
     for (size_t i = 0, n = 0; i < ARRAY_LEN(option_help); i++) {
         if (strchr(c->options, option_help[i].letter))
             printf("%s  %-15s  %s\n", n++ ? "" : "\n", option_help[i].name, option_help[i].help);
@@ -223,7 +233,7 @@ static bool parse(int argc, char **argv, const struct command *c, struct options
 {
     int letter;
     opterr = 0;
-    while ((letter = getopt_long(argc, argv, "h", longs, NULL)) != -1) {
+    while ((letter = getopt_long(argc, argv, "+h", longs, NULL)) != -1) {
         o->help = o->help || letter == OPT_HELP;
         if (letter == OPT_HELP)
             continue;
@@ -243,6 +253,10 @@ static bool parse(int argc, char **argv, const struct command *c, struct options
             return err_set(e, ERR_USAGE, "%s: --ready-fd takes a file descriptor", c->name);
         if (letter == OPT_OWNER && !take_number(optarg, 3, 1023, &o->owner_fd))
             return err_set(e, ERR_USAGE, "%s: --owner-fd takes a file descriptor", c->name);
+    }
+    if (strchr(c->options, OPT_EPHEMERAL) && optind < argc) {
+        o->command = argv + optind;
+        return true;
     }
     return optind == argc || err_set(e, ERR_USAGE, "%s: '%s' is not expected", c->name, argv[optind]);
 }

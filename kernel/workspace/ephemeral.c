@@ -24,6 +24,7 @@
 #include "workspace/status.h"
 #include "workspace/workspace.h"
 
+enum { NOT_RUN = 127 /* as a shell says it */ };
 enum { UNLOCKED_SECONDS = 60 }; /* for which an empty folder may be one that is about to be locked */
 
 #define EPHEMERAL_PREFIX "lakebase-ephemeral-"
@@ -34,6 +35,9 @@ struct ephemeral {
     pid_t child;        /* the workspace; 0: none */
     int child_fd, owner; /* its pidfd; our end of the pipe that tells it that we live */
     int parent_fd, signals;
+    pid_t command;      /* 0: none */
+    int command_fd;
+    sigset_t before;    /* the signal mask of who started us */
 };
 
 static const char *temp_dir(void)
@@ -151,13 +155,77 @@ static bool say_ready(const struct ephemeral *x, bool json, struct err *e)
     return (fflush(stdout) == 0 && !ferror(stdout)) || err_set(e, ERR_IO, "nobody reads the output");
 }
 
-static bool watch(const struct ephemeral *x, struct err *e)
+/* ---- the command ---- */
+
+/* In its process. */
+static _Noreturn void become_command(const struct ephemeral *x, char **command)
 {
-    struct pollfd p[] = {{.fd = x->signals, .events = POLLIN}, {.fd = x->parent_fd, .events = POLLIN}, {.fd = x->child_fd, .events = POLLIN}};
-    while (poll(p, ARRAY_LEN(p), -1) <= 0)
-        continue;
-    return !p[2].revents || err_set(e, ERR_UNAVAILABLE, "the workspace ended by itself");
+    struct running now;
+    struct err e = {0};
+    if (control_find(x->dir, &now, &e) && env_enter(x->dir, &now, ENV_STATE_DIR, &e)) {
+        signal(SIGPIPE, SIG_DFL);
+        sigprocmask(SIG_SETMASK, &x->before, NULL);
+        execvp(command[0], command);
+        err_errno(&e, errno, "cannot run '%s'", command[0]);
+    }
+    fprintf(stderr, "lakebase-workspace: %s\n", e.text);
+    _exit(NOT_RUN);
 }
+
+static bool start_command(struct ephemeral *x, char **command, struct err *e)
+{
+    fflush(NULL);
+    pid_t child = fork();
+    if (child == 0)
+        become_command(x, command);
+    if (child < 0)
+        return err_errno(e, errno, "cannot start a process");
+    x->command = child;
+    x->command_fd = (int)syscall(SYS_pidfd_open, child, 0U);
+    return x->command_fd >= 0 || err_errno(e, errno, "cannot watch a process");
+}
+
+static void end_command(const struct ephemeral *x, int sig)
+{
+    syscall(SYS_pidfd_send_signal, x->command_fd, sig, NULL, 0U);
+}
+
+static int command_status(struct ephemeral *x)
+{
+    int how = 0;
+    while (waitpid(x->command, &how, 0) < 0 && errno == EINTR)
+        continue;
+    return WIFSIGNALED(how) ? 128 + WTERMSIG(how) : WEXITSTATUS(how);
+}
+
+/* Until the command, or without one anything, ends. */
+static bool watch(struct ephemeral *x, int *status, struct err *e)
+{
+    enum { SIGNALS, PARENT, CHILD, COMMAND };
+    struct pollfd p[] = {{.fd = x->signals, .events = POLLIN}, {.fd = x->parent_fd, .events = POLLIN}, {.fd = x->child_fd, .events = POLLIN},
+                         {.fd = x->command ? x->command_fd : -1, .events = POLLIN}};
+    struct signalfd_siginfo came;
+    for (;;) {
+        while (poll(p, ARRAY_LEN(p), -1) <= 0)
+            continue;
+        if (p[CHILD].revents)
+            err_set(e, ERR_UNAVAILABLE, "the workspace ended by itself");
+        if (!x->command)
+            return !p[CHILD].revents;
+        if (p[COMMAND].revents) {
+            *status = command_status(x);
+            return e->code == ERR_NONE;
+        }
+        if (p[SIGNALS].revents && read(x->signals, &came, sizeof came) == sizeof came && came.ssi_code != SI_KERNEL) /* a terminal tells both */
+            end_command(x, (int)came.ssi_signo);
+        if (p[PARENT].revents || p[CHILD].revents)
+            end_command(x, SIGTERM);
+        p[PARENT].fd = p[PARENT].revents ? -1 : p[PARENT].fd; /* each is said once */
+        p[CHILD].fd = p[CHILD].revents ? -1 : p[CHILD].fd;
+    }
+}
+
+/* ---- the end ---- */
 
 /* The pipe tells it to end; reset waits for that, ends what it may have left running, and deletes. */
 static bool end(struct ephemeral *x, struct err *e)
@@ -170,7 +238,7 @@ static bool end(struct ephemeral *x, struct err *e)
     while (x->child && waitpid(x->child, NULL, 0) < 0 && errno == EINTR)
         continue;
     bool ok = !x->dir || remove_state(x->dir, e);
-    const int fds[] = {x->child_fd, x->parent_fd, x->signals, x->lock};
+    const int fds[] = {x->child_fd, x->parent_fd, x->signals, x->command_fd, x->lock};
     for (size_t i = 0; i < ARRAY_LEN(fds); i++)
         if (fds[i] >= 0)
             close(fds[i]);
@@ -185,7 +253,7 @@ static bool take_signals(struct ephemeral *x, bool with_parent, struct err *e)
     sigemptyset(&mask);
     for (size_t i = 0; i < ARRAY_LEN(ending); i++)
         sigaddset(&mask, ending[i]);
-    sigprocmask(SIG_BLOCK, &mask, NULL);
+    sigprocmask(SIG_BLOCK, &mask, &x->before);
     signal(SIGPIPE, SIG_IGN);
     x->signals = signalfd(-1, &mask, SFD_CLOEXEC);
     if (x->signals < 0)
@@ -197,11 +265,13 @@ static bool take_signals(struct ephemeral *x, bool with_parent, struct err *e)
     return (x->parent_fd >= 0 && getppid() == parent) || err_set(e, ERR_UNAVAILABLE, "the process that started this one has ended");
 }
 
-bool ephemeral_run(const struct ephemeral_options *o, struct err *e)
+bool ephemeral_run(const struct ephemeral_options *o, int *status, struct err *e)
 {
-    struct ephemeral x = {.lock = -1, .child_fd = -1, .owner = -1, .parent_fd = -1, .signals = -1};
+    struct ephemeral x = {.lock = -1, .child_fd = -1, .owner = -1, .parent_fd = -1, .signals = -1, .command_fd = -1};
     struct err later = {0};
-    bool ok = take_signals(&x, o->with_parent, e) && make_folder(&x, e) && launch(&x, o->port, e) && say_ready(&x, o->json, e) && watch(&x, e);
+    *status = 0;
+    bool ok = take_signals(&x, o->with_parent, e) && make_folder(&x, e) && launch(&x, o->port, e) &&
+              (o->command ? start_command(&x, o->command, e) : say_ready(&x, o->json, e)) && watch(&x, status, e);
     bool gone = end(&x, &later);
     if (ok && !gone)
         *e = later;

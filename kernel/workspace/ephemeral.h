@@ -14,8 +14,11 @@ struct ephemeral_options {
     int port;         /* 0: any free one */
     bool json;        /* the readiness line is an object with the names of `env --json` and LAKEBASE_STATE_DIR */
     bool with_parent; /* end when the process that started this one ends */
+    char **command;   /* NULL, or a program and its arguments to run beside it, in its environment: all ends with that */
 };
-/* Until SIGTERM, SIGINT or SIGHUP, or the parent's end. ERR_UNAVAILABLE when the workspace ends by itself. */
-bool ephemeral_run(const struct ephemeral_options *o, struct err *e);
+/* Until the command ends or, without one, SIGTERM, SIGINT, SIGHUP or the parent's end; a command gets these signals first.
+ * *status: the exit status for the shell, that of the command if there is one (128 + N when signal N ended it, 127 when it cannot be run).
+ * ERR_UNAVAILABLE when the workspace ends by itself. */
+bool ephemeral_run(const struct ephemeral_options *o, int *status, struct err *e);
 
 #endif

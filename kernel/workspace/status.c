@@ -243,7 +243,20 @@ static void print_json(FILE *out, const char *const pairs[][2], size_t n)
     json_decref(doc);
 }
 
-bool env_print(FILE *out, const char *state_dir, const struct running *now, unsigned how, struct err *e)
+static void enter(FILE *out, const char *const pairs[][2], size_t n)
+{
+    (void)out;
+    for (size_t i = 0; i < n; i++) {
+        if (pairs[i][1])
+            setenv(pairs[i][0], pairs[i][1], 1);
+        else
+            unsetenv(pairs[i][0]);
+    }
+}
+
+typedef void show_fn(FILE *out, const char *const pairs[][2], size_t n);
+
+static bool with_env(const char *state_dir, const struct running *now, unsigned how, show_fn *show, FILE *out, struct err *e)
 {
     bool app = how & ENV_APP;
     struct dbx_config c;
@@ -261,7 +274,17 @@ bool env_print(FILE *out, const char *state_dir, const struct running *now, unsi
         {"PGSSLROOTCERT", now->ca},
         {"LAKEBASE_STATE_DIR", state_dir},
     };
-    (how & ENV_JSON ? print_json : print_lines)(out, pairs, ARRAY_LEN(pairs) - !(how & ENV_STATE_DIR));
+    show(out, pairs, ARRAY_LEN(pairs) - !(how & ENV_STATE_DIR));
     dbx_config_release(&c);
     return true;
+}
+
+bool env_print(FILE *out, const char *state_dir, const struct running *now, unsigned how, struct err *e)
+{
+    return with_env(state_dir, now, how, how & ENV_JSON ? print_json : print_lines, out, e);
+}
+
+bool env_enter(const char *state_dir, const struct running *now, unsigned how, struct err *e)
+{
+    return with_env(state_dir, now, how, enter, NULL, e);
 }

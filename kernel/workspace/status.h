@@ -19,5 +19,7 @@ enum {
     ENV_STATE_DIR = 4 /* LAKEBASE_STATE_DIR too, for our own programs */
 };
 bool env_print(FILE *out, const char *state_dir, const struct running *now, unsigned how, struct err *e);
+/* The same into this process's environment. */
+bool env_enter(const char *state_dir, const struct running *now, unsigned how, struct err *e);
 
 #endif

@@ -1,9 +1,11 @@
 """`run --ephemeral`: a workspace for one run of somebody's tests. What it must show is that nothing is left, however it ends."""
+import fcntl
 import json
 import os
 import signal
 import subprocess
 import sys
+import termios
 import threading
 from pathlib import Path
 
@@ -125,6 +127,55 @@ def test_nobody_reads_the_readiness_line(temp):
     assert os.listdir(temp) == []
 
 
+def command(temp, *words, **more):
+    return subprocess.Popen([WORKSPACE, "run", "--ephemeral", "--", *words], env={**os.environ, "TMPDIR": str(temp)}, stdout=subprocess.PIPE,
+                            stderr=subprocess.PIPE, text=True, **more)
+
+
+def ended(temp, process):
+    """(exit status, output, errors) of a command; nothing is left of its workspace."""
+    out, errors = process.communicate(timeout=ENDS_WITHIN)
+    assert os.listdir(temp) == []
+    return process.returncode, out, errors
+
+
+def test_a_command_runs_in_its_environment(temp):
+    script = "import os, sys; print(sorted(n for n in os.environ if n in sys.argv)); sys.exit(7)"
+    names = ["DATABRICKS_HOST", "DATABRICKS_TOKEN", "LAKEBASE_STATE_DIR", "NODE_EXTRA_CA_CERTS", "PGSSLROOTCERT"]
+    assert ended(temp, command(temp, sys.executable, "-c", script, *names)) == (7, f"{names}\n", "")
+    assert ended(temp, command(temp, "sh", "-c", "kill -9 $$")) == (137, "", "")
+    assert ended(temp, command(temp, "no-such-program")) == (127, "", "lakebase-workspace: cannot run 'no-such-program': No such file or directory\n")
+    asks = ("import os, urllib.request as u; print(u.urlopen(u.Request(os.environ['DATABRICKS_HOST'] + '/api/2.0/database/instances', "
+            "headers={'Authorization': 'Bearer ' + os.environ['DATABRICKS_TOKEN']})).read().decode())")
+    assert ended(temp, command(temp, sys.executable, "-c", asks)) == (0, "{}\n", "")
+
+
+def test_a_command_is_told_first(temp):
+    """It has its time to tidy up, with the workspace there; from a terminal it hears of Ctrl-C once."""
+    script = ("import signal, sys, time\n"
+              "def told(n, _):\n    time.sleep(0.3); print('told', n, flush=True)\n    if n != signal.SIGINT: sys.exit(3)\n"
+              "[signal.signal(n, told) for n in (signal.SIGTERM, signal.SIGINT)]\nprint('up', flush=True)\nwhile True: time.sleep(1)")
+    process = command(temp, sys.executable, "-c", script)
+    assert process.stdout.readline() == "up\n"
+    process.send_signal(signal.SIGTERM)
+    assert ended(temp, process) == (3, f"told {signal.SIGTERM.value}\n", "")
+    master, slave = os.openpty()
+    process = command(temp, sys.executable, "-c", script, stdin=slave, start_new_session=True, preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0))
+    assert process.stdout.readline() == "up\n"
+    os.write(master, b"\x03")
+    assert process.stdout.readline() == f"told {signal.SIGINT.value}\n"
+    process.send_signal(signal.SIGTERM)
+    assert ended(temp, process) == (3, f"told {signal.SIGTERM.value}\n", "")
+    os.close(master)
+    os.close(slave)
+
+
+def test_a_command_whose_workspace_dies_is_ended(temp):
+    kill = "import json, os, time; p = json.load(open(os.environ['LAKEBASE_STATE_DIR'] + '/workspace.json'))['pid']; os.kill(int(p), 9); time.sleep(600)"
+    status, out, errors = ended(temp, command(temp, sys.executable, "-c", kill))
+    assert status == 128 + signal.SIGTERM and errors == "lakebase-workspace: the workspace ended by itself\n"
+
+
 def test_ten_at_once(temp):
     """Each with an instance of the same name: no address is used twice."""
     ten, folders = [None] * 10, [None] * 10
@@ -144,7 +195,8 @@ def test_ten_at_once(temp):
 
 @pytest.mark.parametrize("options, says", [
     (["--json"], "run: --json goes with --ephemeral"), (["--with-parent"], "run: --with-parent goes with --ephemeral"),
-    (["--ephemeral", "--port", "x"], "run: --port takes a number"), (["--ephemeral", "more"], "run: 'more' is not expected"),
+    (["--ephemeral", "--port", "x"], "run: --port takes a number"), (["more"], "run: a command goes with --ephemeral"),
+    (["--ephemeral", "--json", "--", "true"], "run: the output is the command's"), (["--ephemeral", "--yes"], "run: option '--yes' is not understood"),
 ])
 def test_wrong_usage(temp, options, says):
     process = subprocess.run([WORKSPACE, "run", *options], env={**os.environ, "TMPDIR": str(temp), "LAKEBASE_STATE_DIR": str(temp / "state")},
