@@ -324,6 +324,7 @@ extern const struct model model_instance_ref, model_custom_tag, model_database_i
     model_empty;
 
 #include "databricks/model_permissions.h"
+#include "databricks/model_postgres.h"
 #include "databricks/model_synced.h"
 
 #endif

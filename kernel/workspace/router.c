@@ -18,7 +18,7 @@ static const struct {
     {"/api/2.0/database/tables", "Database tables are"},
     {"/api/2.0/database/instances/{}/failover", "Failover is"},
     {"/api/2.0/database/instances/{}/upgrade", "The upgrade to autoscaling is"},
-    {"/api/2.0/postgres", "The autoscaling API (/api/2.0/postgres) is"},
+    {"/api/2.0/postgres", "Of the autoscaling API (/api/2.0/postgres), more than reading projects, branches and endpoints is"},
     {"/api/2.0/sql/warehouses", "Making, editing and deleting SQL warehouses (there is one) is"},
     {"/api/2.0/sql/sessions", "SQL sessions are"},
     {"/api/2.0/sql", "This part of the SQL API is"},

@@ -187,14 +187,22 @@ static json_t *claims_of(const struct tokens *t, const char *subject, const char
     return c;
 }
 
-char *tokens_database(const struct tokens *t, const char *user, const struct token_instance *instances, size_t n,
-                      int64_t now)
+char *tokens_database_for(const struct tokens *t, const char *user, const struct token_instance *instances, size_t n,
+                          int64_t now, int life_s)
 {
     json_t *c = claims_of(t, user, AUD_DATABASE, now), *named = json_object();
+    if (life_s < t->life_s)
+        json_object_set_new(c, "exp", json_integer(now + life_s));
     for (size_t i = 0; i < n; i++)
         json_object_set_new(named, instances[i].name, jx_str(instances[i].uid));
     json_object_set_new(c, "instances", named);
     return sign(t, c);
+}
+
+char *tokens_database(const struct tokens *t, const char *user, const struct token_instance *instances, size_t n,
+                      int64_t now)
+{
+    return tokens_database_for(t, user, instances, n, now, t->life_s);
 }
 
 char *tokens_oauth(const struct tokens *t, const char *client_id, int64_t now)

@@ -32,6 +32,9 @@ struct token_instance {
  * xfree_secret. */
 char *tokens_database(const struct tokens *t, const char *user, const struct token_instance *instances, size_t n,
                       int64_t now);
+/* One that holds for life_s seconds, at most tokens_life_s(). */
+char *tokens_database_for(const struct tokens *t, const char *user, const struct token_instance *instances, size_t n,
+                          int64_t now, int life_s);
 /* An OAuth access token of a service principal. Caller frees with xfree_secret. */
 char *tokens_oauth(const struct tokens *t, const char *client_id, int64_t now);
 

@@ -227,6 +227,46 @@ static void permissions(void **state)
     model_release(&model_object_permissions, &out);
 }
 
+static void the_postgres_view(void **state)
+{
+    (void)state;
+    struct pg_project_list projects;
+    struct pg_project project;
+    struct pg_branch_list branches;
+    struct pg_branch branch;
+    struct pg_endpoint_list endpoints;
+    struct pg_endpoint endpoint;
+    struct pg_credential_request in = {.endpoint = (char *)"projects/demo/branches/production/endpoints/primary", .ttl = (char *)"300s"};
+    struct pg_credential out;
+    call(DBX_list_projects, NULL, NULL, &projects);
+    assert_true(projects.projects.count > 0);
+    model_release(&model_pg_project_list, &projects);
+    call(DBX_get_project, P({"project", "demo"}), NULL, &project);
+    assert_string_equal(project.name, "projects/demo");
+    assert_int_equal(project.status->pg_version.value, 15);
+    assert_string_equal(project.status->default_branch, "projects/demo/branches/production");
+    model_release(&model_pg_project, &project);
+    call(DBX_list_branches, P({"project", "demo"}), NULL, &branches);
+    assert_int_equal(branches.branches.count, 1);
+    model_release(&model_pg_branch_list, &branches);
+    call(DBX_get_branch, P({"project", "demo"}, {"branch", "production"}), NULL, &branch);
+    assert_string_equal(branch.status->current_state, "READY");
+    model_release(&model_pg_branch, &branch);
+    call(DBX_list_endpoints, P({"project", "demo"}, {"branch", "production"}), NULL, &endpoints);
+    assert_int_equal(endpoints.endpoints.count, 1);
+    model_release(&model_pg_endpoint_list, &endpoints);
+    call(DBX_get_endpoint, P({"project", "demo"}, {"branch", "production"}, {"endpoint", "primary"}), NULL, &endpoint);
+    assert_string_equal(endpoint.name, in.endpoint);
+    assert_non_null(endpoint.status->hosts);
+    model_release(&model_pg_endpoint, &endpoint);
+    call(DBX_generate_endpoint_credential, NULL, &in, &out);
+    assert_int_equal(strncmp(out.token, "eyJ", 3), 0);
+    model_release(&model_pg_credential, &out);
+    in.endpoint = (char *)"projects/demo/branches/other/endpoints/primary";
+    refused(DBX_generate_endpoint_credential, NULL, &in, ERR_NOT_FOUND, 404, "endpoint id not found");
+    refused(DBX_get_project, P({"project", "none"}), NULL, ERR_NOT_FOUND, 404, "project id not found");
+}
+
 static void catalogs(void **state)
 {
     (void)state;
@@ -548,7 +588,8 @@ int main(void)
     jx_setup();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(who_am_i), cmocka_unit_test(create_and_read), cmocka_unit_test(pages_of_instances),
-        cmocka_unit_test(update_with_masks), cmocka_unit_test(credentials), cmocka_unit_test(roles), cmocka_unit_test(permissions), cmocka_unit_test(catalogs),
+        cmocka_unit_test(update_with_masks), cmocka_unit_test(credentials), cmocka_unit_test(roles), cmocka_unit_test(permissions),
+        cmocka_unit_test(the_postgres_view), cmocka_unit_test(catalogs),
         cmocka_unit_test(unity_catalogs_and_schemas), cmocka_unit_test(unity_tables),
         cmocka_unit_test(managed_catalogs), cmocka_unit_test(grants), cmocka_unit_test(statements_without_a_worker),
         cmocka_unit_test(synced_tables_that_are_not_there),

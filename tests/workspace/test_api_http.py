@@ -129,7 +129,7 @@ def test_unknown_routes(api, method, path):
 @pytest.mark.parametrize("method, path", [
     ("POST", "/api/2.0/database/tables"),
     ("POST", "/api/2.0/database/instances/a/failover"), ("POST", "/api/2.0/sql/sessions/"),
-    ("GET", "/api/2.0/postgres/projects"),
+    ("POST", "/api/2.0/postgres/projects"),
 ])
 def test_what_is_not_built_yet_says_so(api, method, path):
     status, code, message = api.refused(method, path, {} if method == "POST" else None)
