@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -22,6 +23,7 @@
 #include "workspace/card.h"
 #include "workspace/launch.h"
 #include "workspace/lock.h"
+#include "workspace/server.h"
 #include "workspace/workspace.h"
 
 enum { START_LIMIT_MS = 120000, LOOK_AGAIN_MS = 20 };
@@ -176,6 +178,17 @@ static bool serve(const char *state_dir, int port, int ready_fd, int owner_fd, c
     return ok;
 }
 
+/* Room for every connection of the server; a shell's soft limit is often 1024. */
+static void allow_files(void)
+{
+    struct rlimit files;
+    const rlim_t wanted = SERVER_MAX_CONNECTIONS * 4;
+    if (getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur >= wanted)
+        return;
+    files.rlim_cur = files.rlim_max < wanted ? files.rlim_max : wanted;
+    setrlimit(RLIMIT_NOFILE, &files);
+}
+
 bool control_run(const char *state_dir, int port, int ready_fd, int owner_fd, struct err *e)
 {
     int lock;
@@ -192,6 +205,7 @@ bool control_run(const char *state_dir, int port, int ready_fd, int owner_fd, st
         fcntl(ready_fd, F_SETFD, FD_CLOEXEC);
     if (owner_fd >= 0)
         fcntl(owner_fd, F_SETFD, FD_CLOEXEC);
+    allow_files();
     bool ok = lock_take(state_dir, &lock, e);
     if (ok && lock < 0)
         ok = err_set(e, ERR_CONFLICT, "a workspace runs in '%s' already", state_dir);

@@ -12,7 +12,7 @@ enum {
     SERVER_MAX_BODY = 4 << 20,
     SERVER_MAX_URI = 8 << 10,
     SERVER_MAX_HEADERS = 64 << 10,
-    SERVER_MAX_CONNECTIONS = 256,
+    SERVER_MAX_CONNECTIONS = 1000, /* a pool of an SDK keeps some open */
     SERVER_IDLE_S = 120, /* longer than clients keep a connection between two calls */
 };
 

@@ -1,12 +1,18 @@
-"""How long a new instance takes until it answers, against initdb + start of the same PostgreSQL in the same run; and a
-token login against a password login to the same server. Medians of ROUNDS."""
+"""The workspace's calls, each against the nearest floor in the same run: a new instance until it answers, and an ephemeral workspace until
+its first query, against initdb + start of the same PostgreSQL; stop and start of an instance against pg_ctl; a token login against a
+password login to the same server; API calls against a plain HTTP round trip with an SQLite commit; 500 clients. Medians of ROUNDS."""
 import contextlib
+import http.client
+import http.server
+import json
 import os
 import shutil
+import sqlite3
 import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -14,10 +20,12 @@ import psycopg
 
 sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[1] / "workspace")]
 from api import Api  # noqa: E402
-from conftest import Workspace, end_leftovers, short_dir, wait_until  # noqa: E402
+from storm import check, prepare, storm  # noqa: E402
+from conftest import WORKSPACE, Workspace, end_leftovers, short_dir, wait_until  # noqa: E402
 
 ROUNDS = 7
 LOGINS = 40
+CALLS = 200
 
 
 def ms_of(work):
@@ -62,6 +70,54 @@ class Peer:
             shutil.rmtree(data)
 
 
+    def stop_and_start(self):
+        """(ms of a fast stop, ms of a start until it takes connections) of a cluster that stays."""
+        data = self.folder / "kept"
+        begin = (bindir() / "pg_ctl", "-D", data, "-w", "-l", self.folder / "log", "-o", f"-c listen_addresses='' -k {self.folder}", "start")
+        end = (bindir() / "pg_ctl", "-D", data, "-w", "-m", "fast", "stop")
+        if not data.exists():
+            self.run(bindir() / "initdb", "-D", data, "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8")
+            self.run(*begin)
+        return ms_of(lambda: self.run(*end)), ms_of(lambda: self.run(*begin))
+
+    def close(self):
+        if (self.folder / "kept").exists():
+            self.run(bindir() / "pg_ctl", "-D", self.folder / "kept", "-m", "immediate", "stop")
+
+
+class Floor:
+    """The least that an API call with a lasting effect costs: an HTTP round trip and one commit in SQLite (as durable as ours)."""
+
+    def __init__(self, folder):
+        db = sqlite3.connect(folder / "floor.db", check_same_thread=False, isolation_level=None)
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("PRAGMA synchronous = FULL")
+        db.execute("CREATE TABLE t (i INTEGER PRIMARY KEY, body TEXT)")
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self):
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                db.execute("INSERT INTO t (body) VALUES (?)", (body.decode(),))
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def once(self):
+        conn = http.client.HTTPConnection("127.0.0.1", self.server.server_port)
+        conn.request("POST", "/", json.dumps({"a": 1}))
+        conn.getresponse().read()
+        conn.close()
+
+
 class Ours:
     def __init__(self, space):
         self.space, self.api, self.n = space, Api.of(space), 0
@@ -98,6 +154,65 @@ def logins(ours):
     line("login_token", with_token, "login_password", with_password)
 
 
+def stop_and_start(ours, peer):
+    """Until the state says so; the peer's until pg_ctl returns."""
+    ours.api.create("restarts")
+
+    def switched(stopped):
+        return ms_of(lambda: (ours.api.update("restarts", "stopped", stopped=stopped), ours.api.wait("restarts", "STOPPED" if stopped else "AVAILABLE")))
+
+    mine, theirs = zip(*[((switched(True), switched(False)), peer.stop_and_start()) for _ in range(ROUNDS)])
+    for k, name in enumerate(("stop", "start")):
+        line(f"instance_{name}", statistics.median(m[k] for m in mine), f"pg_ctl_{name}", statistics.median(t[k] for t in theirs))
+    ours.api.delete("restarts")
+
+
+def calls(ours, floor):
+    ours.api.create("calls")
+    for i in range(8):
+        ours.api.create(f"rest-{i}", wait=None, stopped=True)
+    least = median_of(floor.once, CALLS)
+    line("call_credential", median_of(lambda: ours.api.credential("calls"), CALLS), "http_sqlite_commit", least)
+    days = iter(range(10**6))
+    line("call_update", median_of(lambda: ours.api.update("calls", "retention_window_in_days", retention_window_in_days=2 + next(days) % 30), CALLS),
+         "http_sqlite_commit", least)
+    line("call_list_10", median_of(lambda: ours.api.ok("GET", "/api/2.0/database/instances"), CALLS), "http_sqlite_commit", least)
+    ours.api.delete("calls")
+    for i in range(8):
+        ours.api.delete(f"rest-{i}")
+
+
+def ephemeral(theirs):
+    def once():
+        process = subprocess.Popen([WORKSPACE, "run", "--ephemeral", "--json"], stdout=subprocess.PIPE)
+        try:
+            env = json.loads(process.stdout.readline())
+            api = Api(env["DATABRICKS_HOST"], env["DATABRICKS_TOKEN"])
+            ready.append((time.perf_counter() - start) * 1000)
+            doc = api.create("first")
+            Ours.login(None, "first", doc["read_write_dns"], api.credential("first"))
+            return (time.perf_counter() - start) * 1000
+        finally:
+            process.terminate()
+            process.wait()
+
+    ready, took = [], []
+    for _ in range(ROUNDS):
+        start = time.perf_counter()
+        took.append(once())
+    line("ephemeral_ready", statistics.median(ready), "initdb_start", theirs)
+    line("ephemeral_first_query", statistics.median(took), "initdb_start", theirs)
+
+
+def many_clients(ours, floor):
+    prepare(ours.api)
+    least = median_of(floor.once, CALLS)
+    threads = storm(ours.api, 500, 20)
+    check(ours.api, threads)
+    took = sorted(t for thread in threads for t in thread.took)
+    line("call_p99_500_clients", took[len(took) * 99 // 100] * 1000, "http_sqlite_commit_alone", least)
+
+
 def main():
     state, other = short_dir("lbb-"), Path(tempfile.mkdtemp(prefix="lbp-", dir="/tmp"))
     if os.geteuid() == 0:
@@ -110,8 +225,15 @@ def main():
         line("instance_create", statistics.median(ours.once() for _ in range(ROUNDS)), "initdb_start", theirs)
         line("instance_create_at_once", statistics.median(ours.once(False) for _ in range(ROUNDS)), "initdb_start", theirs)
         line("instance_create_first_ever", first, "initdb_start", theirs)
+        stop_and_start(ours, peer)
         logins(ours)
+        ours.api.delete("logins")
+        floor = Floor(other)
+        calls(ours, floor)
+        ephemeral(theirs)
+        many_clients(ours, floor)
     finally:
+        peer.close()
         with contextlib.suppress(Exception):
             space.run("reset", "--yes")
         end_leftovers(state)
