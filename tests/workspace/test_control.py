@@ -336,7 +336,7 @@ def test_help_and_version(space):
 
 @pytest.mark.parametrize("command, options", [
     ("start", ["--port N"]), ("stop", ["--keep-servers", "--all"]), ("status", ["--json"]), ("env", ["--app", "--json"]),
-    ("reset", ["--yes"]), ("run", ["--port N"]), ("help", []),
+    ("reset", ["--yes"]), ("run", ["--port N", "--json", "--ephemeral", "--with-parent"]), ("help", []),
 ])
 def test_help_of_a_command(space, command, options):
     done = space.run(command, "--help")
