@@ -47,6 +47,11 @@ bool sync_prepare(struct pg_conn *admin, const char *schema, const char *creator
                                "pg_catalog.set_config('lakebase.creator', $2, true), "
                                "pg_catalog.set_config('lakebase.schema', $3, true)", params, 3, &ignored, NULL, e) &&
               pg_run(admin, sql_prepare, NULL, e);
+    if (!ok && strcmp(e->sqlstate, "42704") == 0) { /* undefined_object: the schema's owner */
+        err_init(e);
+        err_set(e, ERR_PERMISSION, "'%s' has no role in the database, so schema %s cannot be made theirs", creator, schema);
+        err_hint(e, "make the role (roles of the instance) or the schema first");
+    }
     free(ignored);
     ok = end_transaction(admin, ok, e);
     if (ok)

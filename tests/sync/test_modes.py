@@ -452,8 +452,12 @@ def test_rights_on_the_target_are_needed(lab, workspace):
         assert (status, code) == (403, "PERMISSION_DENIED") and next_one in message, message
         lab.api.ok("PATCH", "/api/2.1/unity-catalog/permissions/catalog/ws",
                    {"changes": [{"principal": app.name, "add": [privilege]}]})
+    lab.api.ok("PATCH", "/api/2.1/unity-catalog/permissions/catalog/ws", {"changes": [{"principal": app.name, "add": ["CREATE_SCHEMA"]}]})
+    lab.sql(f"GRANT CREATE TABLE ON CATALOG main TO `{app.name}`")
+    status, code, message = app.refused("POST", SYNCED, {**body, "name": "ws.fresh.theirs"})
+    assert (status, code) == (403, "PERMISSION_DENIED") and f"'{app.name}' has no role in the database" in message, message
     with lab.connect() as pg:
-        assert pg.execute("SELECT to_regclass('lab.theirs')").fetchone() == (None,)
+        assert pg.execute("SELECT to_regclass('lab.theirs'), to_regnamespace('fresh')").fetchone() == (None, None)
 
 
 def test_starts_beside_a_delete(lab):
