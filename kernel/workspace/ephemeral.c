@@ -24,7 +24,7 @@
 #include "workspace/status.h"
 #include "workspace/workspace.h"
 
-enum { NOT_RUN = 127 /* as a shell says it */ };
+enum { NOT_RUN = 127 /* as a shell says it */, END_LIMIT_MS = 90000 };
 enum { UNLOCKED_SECONDS = 60 }; /* for which an empty folder may be one that is about to be locked */
 
 #define EPHEMERAL_PREFIX "lakebase-ephemeral-"
@@ -233,8 +233,8 @@ static bool end(struct ephemeral *x, struct err *e)
     if (x->owner >= 0)
         close(x->owner);
     struct pollfd p = {.fd = x->child_fd, .events = POLLIN};
-    while (x->child && x->child_fd >= 0 && poll(&p, 1, -1) < 0)
-        continue;
+    if (x->child && x->child_fd >= 0 && poll(&p, 1, END_LIMIT_MS) == 0) /* reset repairs what it leaves */
+        syscall(SYS_pidfd_send_signal, x->child_fd, SIGKILL, NULL, 0U);
     while (x->child && waitpid(x->child, NULL, 0) < 0 && errno == EINTR)
         continue;
     bool ok = !x->dir || remove_state(x->dir, e);
