@@ -39,8 +39,9 @@ bool fs_read(const char *path, struct buf *out, struct err *e)
     return ok;
 }
 
-static bool write_all(int fd, const char *data, size_t len)
+bool fs_write_all(int fd, const void *bytes, size_t len)
 {
+    const char *data = bytes;
     while (len > 0) {
         ssize_t n = write(fd, data, len);
         if (n < 0 && errno == EINTR)
@@ -57,7 +58,7 @@ bool fs_write_atomic(const char *path, const void *data, size_t len, mode_t mode
 {
     char *temp = xasprintf("%s.new-XXXXXX", path);
     int fd = mkostemp(temp, O_CLOEXEC);
-    bool ok = fd >= 0 && write_all(fd, data, len) && fchmod(fd, mode) == 0 && fsync(fd) == 0;
+    bool ok = fd >= 0 && fs_write_all(fd, data, len) && fchmod(fd, mode) == 0 && fsync(fd) == 0;
     int saved = errno;
     if (fd >= 0)
         close(fd);

@@ -11,6 +11,8 @@
 
 /* Append the file's bytes to `out` (its max is the cap: ERR_TOO_BIG). ERR_NOT_FOUND when there is no such file. */
 bool fs_read(const char *path, struct buf *out, struct err *e);
+/* All of it, however many calls that takes; false with errno. */
+bool fs_write_all(int fd, const void *bytes, size_t len);
 /* Write beside the target, fsync, rename over it: readers see the old or the new file, never half of one.
  * mode as open(2), not changed by the umask. */
 bool fs_write_atomic(const char *path, const void *data, size_t len, mode_t mode, struct err *e);

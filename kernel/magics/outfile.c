@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "base/fs.h"
+
 bool outfile_open(struct outfile *f, struct arena *a, const char *path, struct err *e)
 {
     f->path = path;
@@ -16,15 +18,7 @@ bool outfile_open(struct outfile *f, struct arena *a, const char *path, struct e
 
 bool outfile_write(struct outfile *f, const void *data, size_t len, struct err *e)
 {
-    const char *at = data;
-    while (len > 0) {
-        ssize_t n = write(f->fd, at, len);
-        if (n < 0 && errno != EINTR)
-            return err_errno(e, errno, "cannot write '%.300s'", f->path);
-        at += n > 0 ? n : 0;
-        len -= n > 0 ? (size_t)n : 0;
-    }
-    return true;
+    return fs_write_all(f->fd, data, len) || err_errno(e, errno, "cannot write '%.300s'", f->path);
 }
 
 bool outfile_close(struct outfile *f, bool ok, struct err *e)

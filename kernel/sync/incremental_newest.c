@@ -43,24 +43,7 @@ static bool reduce(struct sync_job *j, struct buf *sql, struct err *e)
 
 static bool apply_upserts(struct sync_job *j, struct buf *sql, struct err *e)
 {
-    buf_printf(sql, "INSERT INTO %s AS t (", j->target);
-    target_list(sql, j, "", false);
-    buf_puts(sql, ") SELECT ");
-    target_list(sql, j, "", false);
-    buf_puts(sql, " FROM pg_temp.sync_final ON CONFLICT (");
-    target_list(sql, j, "", true);
-    buf_puts(sql, ") DO UPDATE SET ");
-    for (size_t i = 0; i < j->n_columns; i++) {
-        buf_puts(sql, i ? ", " : "");
-        pg_quote_ident(sql, j->columns[i].name);
-        buf_puts(sql, " = excluded.");
-        pg_quote_ident(sql, j->columns[i].name);
-    }
-    buf_puts(sql, " WHERE (");
-    target_list(sql, j, "t.", false);
-    buf_puts(sql, ") IS DISTINCT FROM (");
-    target_list(sql, j, "excluded.", false);
-    buf_puts(sql, ")");
+    target_upsert(sql, j, "pg_temp.sync_final");
     const char *name = delta_schema_find(&j->source->schema, j->spec->timeseries_key)->name;
     buf_puts(sql, " AND (t."); /* an older row that comes late does not win */
     pg_quote_ident(sql, name);

@@ -52,6 +52,8 @@ bool target_columns(struct sync_job *j, struct err *e);
 char *target_columns_json(const struct sync_job *j);
 /* Append "a", "b", …; prefix "" or "t." */
 void target_list(struct buf *b, const struct sync_job *j, const char *prefix, bool key_only);
+/* The rows of the table `from` (quoted, one for each key) into the target t: new ones, and those that differ. Ends in a WHERE that may go on. */
+void target_upsert(struct buf *sql, const struct sync_job *j, const char *from);
 /* Append "x"."k1" = "y"."k1" AND … */
 void target_key_match(struct buf *b, const struct sync_job *j, const char *left, const char *right);
 /* Run what the buffer holds (and empty it). */

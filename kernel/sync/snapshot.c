@@ -62,24 +62,7 @@ static bool delete_gone(struct sync_job *j, struct buf *sql, const char *table, 
 
 static bool upsert_changed(struct sync_job *j, struct buf *sql, const char *table, struct err *e)
 {
-    buf_printf(sql, "INSERT INTO %s AS t (", j->target);
-    target_list(sql, j, "", false);
-    buf_puts(sql, ") SELECT ");
-    target_list(sql, j, "n.", false);
-    buf_printf(sql, " FROM %s n ON CONFLICT (", table);
-    target_list(sql, j, "", true);
-    buf_puts(sql, ") DO UPDATE SET ");
-    for (size_t i = 0; i < j->n_columns; i++) {
-        buf_puts(sql, i ? ", " : "");
-        pg_quote_ident(sql, j->columns[i].name);
-        buf_puts(sql, " = excluded.");
-        pg_quote_ident(sql, j->columns[i].name);
-    }
-    buf_puts(sql, " WHERE (");
-    target_list(sql, j, "t.", false);
-    buf_puts(sql, ") IS DISTINCT FROM (");
-    target_list(sql, j, "excluded.", false);
-    buf_puts(sql, ")");
+    target_upsert(sql, j, table);
     return target_count(j, sql, &j->result.upserted, e);
 }
 

@@ -147,6 +147,28 @@ void target_list(struct buf *b, const struct sync_job *j, const char *prefix, bo
     }
 }
 
+void target_upsert(struct buf *sql, const struct sync_job *j, const char *from)
+{
+    buf_printf(sql, "INSERT INTO %s AS t (", j->target);
+    target_list(sql, j, "", false);
+    buf_puts(sql, ") SELECT ");
+    target_list(sql, j, "n.", false);
+    buf_printf(sql, " FROM %s n ON CONFLICT (", from);
+    target_list(sql, j, "", true);
+    buf_puts(sql, ") DO UPDATE SET ");
+    for (size_t i = 0; i < j->n_columns; i++) {
+        buf_puts(sql, i ? ", " : "");
+        pg_quote_ident(sql, j->columns[i].name);
+        buf_puts(sql, " = excluded.");
+        pg_quote_ident(sql, j->columns[i].name);
+    }
+    buf_puts(sql, " WHERE (");
+    target_list(sql, j, "t.", false);
+    buf_puts(sql, ") IS DISTINCT FROM (");
+    target_list(sql, j, "excluded.", false);
+    buf_puts(sql, ")");
+}
+
 void target_key_match(struct buf *b, const struct sync_job *j, const char *left, const char *right)
 {
     const char *and = "";

@@ -196,21 +196,6 @@ bool api_find_database_instance_by_uid(struct request *r, const void *in, void *
     return true;
 }
 
-/* Only what the caller may use is there to be seen; the rest is moved out of the list. */
-static bool drop_unseen(struct request *r, struct instance_rows *rows, struct err *e)
-{
-    size_t kept = 0;
-    for (size_t i = 0; i < rows->count; i++) {
-        enum access_level level;
-        if (!permission_of(r->ws, r->caller.name, &rows->rows[i], &level, e))
-            return false;
-        if (level >= ACCESS_USE)
-            rows->rows[kept++] = rows->rows[i];
-    }
-    rows->count = kept;
-    return true;
-}
-
 bool api_list_database_instances(struct request *r, const void *in, void *out, struct err *e)
 {
     (void)in;
@@ -220,7 +205,7 @@ bool api_list_database_instances(struct request *r, const void *in, void *out, s
     /* All that follow, as some may not be the caller's to see; there are INSTANCES_MAX at most. */
     if (!request_page(r, "page_size", PAGE_MOST, &page, e) || !store_instances(r->ws->store, page.after, 0, &rows, e))
         return false;
-    bool ok = drop_unseen(r, &rows, e);
+    bool ok = permission_drop_unseen(r, &rows, e);
     for (size_t i = 0; ok && i < rows.count && i < page.limit; i++)
         put_instance(r, &rows.rows[i], false, model_list_add(&model_database_instance, &list->database_instances));
     if (ok && rows.count > page.limit)

@@ -127,11 +127,9 @@ bool api_list_projects(struct request *r, const void *in, void *out_, struct err
     const char *last = NULL;
     if (!request_page(r, "page_size", PAGE_MOST, &page, e) || !store_instances(r->ws->store, page.after, 0, &rows, e))
         return false;
-    bool ok = true;
+    bool ok = permission_drop_unseen(r, &rows, e);
     for (size_t i = 0; ok && i < rows.count && !out->next_page_token; i++) {
-        enum access_level level;
-        ok = permission_of(r->ws, r->caller.name, &rows.rows[i], &level, e);
-        if (!ok || level < ACCESS_USE || rows.rows[i].state == INST_DELETING)
+        if (rows.rows[i].state == INST_DELETING)
             continue;
         if (out->projects.count == page.limit) {
             out->next_page_token = page_token_after(last);

@@ -16,6 +16,7 @@
 #include "base/xalloc.h"
 #include "workspace/card.h"
 #include "workspace/cluster.h"
+#include "workspace/cluster_parts.h"
 #include "workspace/instances.h"
 #include "workspace/lock.h"
 
@@ -27,7 +28,7 @@ enum { STOP_LIMIT_MS = 90000, LOOK_AGAIN_MS = 20, LEFT_MOST = 2000 };
 static bool end_process(const char *state_dir, pid_t pid, int sig, struct err *e)
 {
     pid_t holder = 0;
-    int fd = (int)syscall(SYS_pidfd_open, pid, 0U);
+    int fd = spawn_pidfd(pid);
     if (fd < 0)
         return errno == ESRCH || err_errno(e, errno, "cannot reach the workspace (pid %d)", (int)pid);
     struct pollfd p = {.fd = fd, .events = POLLIN};

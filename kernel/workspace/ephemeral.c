@@ -19,6 +19,7 @@
 #include "base/buf.h"
 #include "base/fs.h"
 #include "base/xalloc.h"
+#include "workspace/cluster_parts.h"
 #include "workspace/control.h"
 #include "workspace/launch.h"
 #include "workspace/status.h"
@@ -129,7 +130,7 @@ static bool launch(struct ephemeral *x, int port, struct err *e)
         ok = err_errno(e, errno, "cannot start a process");
     if (ok) {
         x->child = child;
-        x->child_fd = (int)syscall(SYS_pidfd_open, child, 0U);
+        x->child_fd = spawn_pidfd(child);
         x->owner = owner[1];
         owner[1] = -1;
     }
@@ -181,7 +182,7 @@ static bool start_command(struct ephemeral *x, char **command, struct err *e)
     if (child < 0)
         return err_errno(e, errno, "cannot start a process");
     x->command = child;
-    x->command_fd = (int)syscall(SYS_pidfd_open, child, 0U);
+    x->command_fd = spawn_pidfd(child);
     return x->command_fd >= 0 || err_errno(e, errno, "cannot watch a process");
 }
 
@@ -261,7 +262,7 @@ static bool take_signals(struct ephemeral *x, bool with_parent, struct err *e)
     if (!with_parent)
         return true;
     pid_t parent = getppid();
-    x->parent_fd = (int)syscall(SYS_pidfd_open, parent, 0U);
+    x->parent_fd = spawn_pidfd(parent);
     return (x->parent_fd >= 0 && getppid() == parent) || err_set(e, ERR_UNAVAILABLE, "the process that started this one has ended");
 }
 

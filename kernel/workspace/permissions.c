@@ -44,3 +44,17 @@ bool permission_instance(struct request *r, const char *name, enum access_level 
 {
     return store_instance(r->ws->store, name, row, e) && permission_need(r->ws, r->caller.name, row, need, e);
 }
+
+bool permission_drop_unseen(struct request *r, struct instance_rows *rows, struct err *e)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < rows->count; i++) {
+        enum access_level level;
+        if (!permission_of(r->ws, r->caller.name, &rows->rows[i], &level, e))
+            return false;
+        if (level >= ACCESS_USE)
+            rows->rows[kept++] = rows->rows[i];
+    }
+    rows->count = kept;
+    return true;
+}

@@ -24,5 +24,7 @@ bool permission_need(struct workspace *ws, const char *principal, const struct i
                      struct err *e);
 /* The row of an instance that the caller of *r has at least `need` on. */
 bool permission_instance(struct request *r, const char *name, enum access_level need, struct instance_row *row, struct err *e);
+/* Only what the caller may use is there to be seen; the rest is moved out of the list. */
+bool permission_drop_unseen(struct request *r, struct instance_rows *rows, struct err *e);
 
 #endif

@@ -164,18 +164,13 @@ bool store_synced(struct store *s, const char *name, struct synced_row *out, str
     return rc == SQLITE_ROW;
 }
 
-bool store_synced_list(struct store *s, const char *instance_uid, const char *pipeline_id, const char *after, size_t limit,
-                       struct synced_rows *out, struct err *e)
+/* What the statement (NULL: it failed) finds, and the end of what its caller began: the statement and the lock are given back. */
+static bool take_rows(struct store *s, sqlite3_stmt *st, void (*read)(sqlite3_stmt *, struct synced_row *), struct synced_rows *out, struct err *e)
 {
-    *out = (struct synced_rows){0};
-    pthread_mutex_lock(&s->lock);
-    sqlite3_stmt *st = sql_bind(s->db, e, SYNCED "WHERE (?1 IS NULL OR instance_uid = ?1) AND (?2 IS NULL OR pipeline_id = ?2)"
-                                                 " AND name > ?3 ORDER BY name LIMIT ?4", "sssi",
-                                instance_uid, pipeline_id, after ? after : "", limit ? (int64_t)limit : (int64_t)-1);
     int rc = SQLITE_ERROR;
     while (st && (rc = sqlite3_step(st)) == SQLITE_ROW) {
         out->rows = xreallocarray(out->rows, out->count + 1, sizeof *out->rows);
-        read_synced(st, &out->rows[out->count++]);
+        read(st, &out->rows[out->count++]);
     }
     if (rc != SQLITE_DONE)
         sql_fail(s->db, e, "read");
@@ -184,6 +179,17 @@ bool store_synced_list(struct store *s, const char *instance_uid, const char *pi
     if (rc != SQLITE_DONE)
         synced_rows_release(out);
     return rc == SQLITE_DONE;
+}
+
+bool store_synced_list(struct store *s, const char *instance_uid, const char *pipeline_id, const char *after, size_t limit,
+                       struct synced_rows *out, struct err *e)
+{
+    *out = (struct synced_rows){0};
+    pthread_mutex_lock(&s->lock);
+    sqlite3_stmt *st = sql_bind(s->db, e, SYNCED "WHERE (?1 IS NULL OR instance_uid = ?1) AND (?2 IS NULL OR pipeline_id = ?2)"
+                                                 " AND name > ?3 ORDER BY name LIMIT ?4", "sssi",
+                                instance_uid, pipeline_id, after ? after : "", limit ? (int64_t)limit : (int64_t)-1);
+    return take_rows(s, st, read_synced, out, e);
 }
 
 bool store_synced_progress(struct store *s, const struct synced_row *r, struct err *e)
@@ -206,25 +212,19 @@ bool store_remove_synced(struct store *s, const char *id, bool left, struct err 
     return end(s, ok, e);
 }
 
+static void read_left(sqlite3_stmt *st, struct synced_row *out)
+{
+    *out = (struct synced_row){
+        .id = text(st, 0), .database = text(st, 1), .schema = text(st, 2), .table = text(st, 3), .creator = text(st, 4)};
+}
+
 bool store_synced_left(struct store *s, const char *instance_uid, struct synced_rows *out, struct err *e)
 {
     *out = (struct synced_rows){0};
     pthread_mutex_lock(&s->lock);
     sqlite3_stmt *st = sql_bind(s->db, e, "SELECT id, database, schema, tab, creator FROM synced_left WHERE instance_uid = ?", "s",
                                 instance_uid);
-    int rc = SQLITE_ERROR;
-    while (st && (rc = sqlite3_step(st)) == SQLITE_ROW) {
-        out->rows = xreallocarray(out->rows, out->count + 1, sizeof *out->rows);
-        out->rows[out->count++] = (struct synced_row){
-            .id = text(st, 0), .database = text(st, 1), .schema = text(st, 2), .table = text(st, 3), .creator = text(st, 4)};
-    }
-    if (rc != SQLITE_DONE)
-        sql_fail(s->db, e, "read");
-    sqlite3_finalize(st);
-    pthread_mutex_unlock(&s->lock);
-    if (rc != SQLITE_DONE)
-        synced_rows_release(out);
-    return rc == SQLITE_DONE;
+    return take_rows(s, st, read_left, out, e);
 }
 
 bool store_synced_forgotten(struct store *s, const char *id, struct err *e)

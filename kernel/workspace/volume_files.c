@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/fs.h"
 #include "base/ids.h"
 #include "base/xalloc.h"
 #include "workspace/cluster_parts.h"
@@ -86,18 +87,10 @@ struct volume_upload *volume_upload_new(const char *folder, const char *rest, st
 
 bool volume_upload_write(struct volume_upload *u, const void *data, size_t len, struct err *e)
 {
-    const char *p = data;
     u->bytes += (int64_t)len;
     if (u->bytes > VOLUME_FILE_MAX)
         return err_set(e, ERR_TOO_BIG, "The file is larger than %d bytes", VOLUME_FILE_MAX);
-    while (len > 0) {
-        ssize_t n = write(u->fd, p, len);
-        if (n < 0 && errno != EINTR)
-            return err_errno(e, errno, "cannot write '%.300s'", u->rest);
-        p += n > 0 ? n : 0;
-        len -= n > 0 ? (size_t)n : 0;
-    }
-    return true;
+    return fs_write_all(u->fd, data, len) || err_errno(e, errno, "cannot write '%.300s'", u->rest);
 }
 
 bool volume_upload_end(struct volume_upload *u, bool overwrite, struct err *e)
